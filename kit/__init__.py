@@ -1,0 +1,1 @@
+"""What every service and the gateway share. The kit knows no service."""

@@ -1,7 +1,7 @@
 """Who is calling: a short-lived signed token that travels in gRPC metadata.
 
-The gateway authenticates a request once and signs what it found; every service verifies the signature and decides by itself
-what that caller may do. No service trusts the network.
+The gateway authenticates a request once and signs what it found; every service verifies the signature and decides by
+itself what that caller may do. No service trusts the network.
 """
 
 from __future__ import annotations

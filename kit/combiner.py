@@ -1,7 +1,7 @@
 """Group commit: calls that arrive while a write is under way go to the database together as the next write.
 
-There is no timer: a batch is whatever waited while the last one was written, so a lone call never waits and a crowd shares
-one round trip and one journal flush. One result per caller; one caller's error is never another's.
+There is no timer: a batch is whatever waited while the last one was written, so a lone call never waits and a crowd
+shares one round trip and one journal flush. One result per caller; one caller's error is never another's.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Combiner(Generic[Item, Result]):
     """Collects items and writes them in batches.
 
     Args:
-        write: writes a batch and returns one outcome per item, in order: a result, or an exception for that caller alone.
-            If it raises, every caller of the batch gets that exception.
+        write: writes a batch and returns one outcome per item, in order: a result, or an exception for that caller
+            alone. If it raises, every caller of the batch gets that exception.
         max_batch: the most items in one call of `write`.
         max_parallel: how many writes may be under way at once.
     """
@@ -57,7 +57,9 @@ class Combiner(Generic[Item, Result]):
         Raises:
             Exception: the outcome of this item, or the failure of the whole write.
         """
-        entry = _Entry(item, asyncio.get_running_loop().create_future(), contextvars.copy_context())
+        entry: _Entry[Item, Result] = _Entry(
+            item, asyncio.get_running_loop().create_future(), contextvars.copy_context()
+        )
         self._waiting.append(entry)
         if self._active < self._max_parallel:
             self._active += 1

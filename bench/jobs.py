@@ -1,0 +1,100 @@
+"""The jobs of a load generator: what to send, at which bounds. They travel as JSON to a process of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import msgspec
+
+from bench.load import Bounds, Series
+
+JOB_TIMEOUT_SECONDS = 300
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a platform listens and how to get in.
+
+    Attributes:
+        token: sent as `Authorization: Bearer`; empty sends none.
+        grpc: address of the tasks service, `host:port`; empty when it has none.
+        project: id of the project that the job works on.
+        type_id: task type of the tasks that the job creates.
+    """
+
+    host: str
+    port: int
+    token: str = ""
+    grpc: str = ""
+    project: str = ""
+    type_id: str = ""
+
+
+class Repeat(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The same request again and again."""
+
+    site: Site
+    bounds: Bounds
+    method: str
+    path: str
+    body: str = ""
+
+
+class Drain(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Workers that ask for the next task and complete it; one operation is one task."""
+
+    site: Site
+    bounds: Bounds
+
+
+class GrpcDrain(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Leases and completes batches over gRPC; one operation is one batch."""
+
+    site: Site
+    bounds: Bounds
+    batch: int
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Workers that wait on an empty queue; facts: `held_seconds`."""
+
+    site: Site
+    workers: int
+    wait_seconds: int
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Creates tasks at a steady pace and times their events on the project's SSE stream."""
+
+    site: Site
+    count: int
+    per_second: float
+    body: str
+
+
+Job = Repeat | Drain | GrpcDrain | Wait | Watch
+
+
+def run(job: Job) -> dict[str, Series]:
+    """Run `job` in a generator process and return its series by name.
+
+    Raises:
+        RuntimeError: the generator failed; the message holds its last words.
+    """
+    command = [sys.executable, "-m", "bench.generator"]
+    done = subprocess.run(command, input=msgspec.json.encode(job), capture_output=True, timeout=JOB_TIMEOUT_SECONDS)
+    if done.returncode != 0:
+        raise RuntimeError(f"{type(job).__name__} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+    return msgspec.json.decode(done.stdout, type=dict[str, Series])
+
+
+def create_body(type_id: str) -> str:
+    """The body of a single create, and of the echo beside it."""
+    variables = {"path": "src/module_17/part.py", "aspect": "authentication, authorization, input validation"}
+    return json.dumps({"typeId": type_id, "variables": variables})
+
+
+def bulk_body(type_id: str, size: int) -> str:
+    """The body of a bulk create of `size` tasks."""
+    return '{"tasks":[' + ",".join([create_body(type_id)] * size) + "]}"

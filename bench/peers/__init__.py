@@ -1,0 +1,1 @@
+"""Other task queues doing the same work, in an environment of their own."""

@@ -1,13 +1,79 @@
-# Everything a developer runs. `make up` and `make test` do all the set-up from a fresh clone.
+# Everything a developer runs. `make up` and `make test` do all the set-up from a fresh clone; they need Python 3.11 or
+# later and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+GEN ?= gen
 GEN_PATHS := -I proto -I third_party/proto
-PROTOS := $(shell find proto third_party/proto -name '*.proto')
+PROTOS = $(shell find proto third_party/proto -name '*.proto')
+CODE := kit services gateway launch checks bench tests
 
-.PHONY: install up demo test check proto bench bench-peers lock
+UP_ARGS ?=
+DEMO_ARGS ?=
+TEST_ARGS ?= -n 2
 
-proto: $(VENV)/.installed  ## Generate gen/ from proto/.
-	rm -rf gen && mkdir gen
-	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --python_out=gen --mypy_out=quiet:gen $(PROTOS)
-	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --grpc_python_out=gen --mypy_grpc_out=quiet:gen $(shell grep -rl '^service ' proto)
+.PHONY: help install up demo test check proto lock check-format check-lint check-types check-imports check-sizes check-proto check-hosts
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+install: $(VENV)/.installed ## the environment in .venv, with pinned and hashed packages
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Piecework needs Python 3.11 or later; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Making the environment in $(VENV) (once, a minute or two)"
+	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
+	@$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock \
+		| awk '/^(Collecting|Requirement already)/ {printf "."; fflush()} END {print ""}'
+	@$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: $(VENV)/.installed ## the whole platform on this machine; UP_ARGS="--port 0 --ephemeral"
+	@exec $(BIN)/piecework up $(UP_ARGS)
+
+demo: $(VENV)/.installed ## 200 files of this repository, counted by four workers
+	@exec $(BIN)/piecework demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed ## every test, on real engines; TEST_ARGS="tests/unit" for some
+	$(PY) -m pytest $(TEST_ARGS)
+
+check: check-format check-lint check-types check-imports check-sizes check-proto check-hosts ## everything that can be told without running it
+
+check-format: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+
+check-lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+
+check-types: $(VENV)/.installed
+	$(BIN)/mypy
+
+check-imports: $(VENV)/.installed
+	PYTHONPATH=.:gen $(BIN)/lint-imports --no-logo
+
+check-sizes: $(VENV)/.installed
+	$(PY) -m checks.sizes $(wildcard $(CODE))
+
+check-hosts: $(VENV)/.installed
+	$(PY) -m checks.contents
+
+check-proto: $(VENV)/.installed
+	checks/proto $(BIN)/buf
+
+proto: $(VENV)/.installed ## gen/ from proto/
+	rm -rf $(GEN) && mkdir -p $(GEN)
+	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --python_out=$(GEN) --mypy_out=quiet:$(GEN) $(PROTOS)
+	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --grpc_python_out=$(GEN) --mypy_grpc_out=quiet:$(GEN) $(shell grep -rl '^service ' proto)
+
+lock: $(VENV)/.installed ## requirements.lock from pyproject.toml
+	$(PY) -m pip install --disable-pip-version-check --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+-include bench/bench.mk

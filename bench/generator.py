@@ -41,14 +41,14 @@ async def repeat(job: Repeat) -> dict[str, Series]:
         return True
 
     seconds = await closed_loop((job.site.host, job.site.port), turn, job.bounds, [clock])
-    return {"all": clock.series(seconds)}
+    return {"all": clock.series(seconds, tasks_each=job.tasks_each)}
 
 
 async def drain(job: Drain) -> dict[str, Series]:
     """Each worker, under a name of its own, takes a task and completes it, until the bounds or an empty queue.
 
-    The time of a task is the sum of both requests. `next` and `complete` get the share of the wall time that the workers
-    spent in them, so that the rate of each is what the loop would do of that request alone.
+    The time of a task is the sum of both requests. `next` and `complete` get the share of the wall time that the
+    workers spent in them, so that the rate of each is what the loop would do of that request alone.
     """
     asked, completed, both = Clock(), Clock(), Clock()
     site = job.site

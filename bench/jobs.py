@@ -19,6 +19,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         token: sent as `Authorization: Bearer`; empty sends none.
         grpc: address of the tasks service, `host:port`; empty when it has none.
+        caller: signed caller of gRPC requests.
         project: id of the project that the job works on.
         type_id: task type of the tasks that the job creates.
     """
@@ -27,18 +28,20 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     token: str = ""
     grpc: str = ""
+    caller: str = ""
     project: str = ""
     type_id: str = ""
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The same request again and again."""
+    """The same request again and again; each stands for `tasks_each` tasks."""
 
     site: Site
     bounds: Bounds
     method: str
     path: str
     body: str = ""
+    tasks_each: int = 1
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -57,7 +60,7 @@ class GrpcDrain(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Workers that wait on an empty queue; facts: `held_seconds`."""
+    """Workers that wait on an empty queue until their wait ends."""
 
     site: Site
     workers: int

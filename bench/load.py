@@ -29,14 +29,21 @@ class Series(msgspec.Struct, kw_only=True):
     Attributes:
         seconds: from the first measured request to the last measured answer.
         latencies_ms: one per measured operation, in the order of the answers.
+        tasks: tasks that the operations created or ended; what rates are made of.
         statuses: answers by HTTP status (or outcome); a healthy run holds one kind.
         facts: numbers that belong to this scenario alone.
     """
 
     seconds: float
     latencies_ms: list[float]
+    tasks: int
     statuses: dict[str, int] = {}
     facts: dict[str, float] = {}
+
+    @property
+    def rate(self) -> float:
+        """Tasks per second."""
+        return self.tasks / self.seconds if self.seconds > 0 else 0.0
 
 
 class Connection(asyncio.Protocol):
@@ -158,9 +165,10 @@ class Clock:
         self.latencies_ms.clear()
         self.statuses.clear()
 
-    def series(self, seconds: float, **facts: float) -> Series:
-        """What was recorded, as a `Series` that took `seconds`."""
-        return Series(seconds=seconds, latencies_ms=self.latencies_ms, statuses=dict(self.statuses), facts=facts)
+    def series(self, seconds: float, *, tasks_each: int = 1) -> Series:
+        """What was recorded, as a `Series` that took `seconds`; `tasks_each` tasks belong to each operation."""
+        tasks = len(self.latencies_ms) * tasks_each
+        return Series(seconds=seconds, latencies_ms=self.latencies_ms, tasks=tasks, statuses=dict(self.statuses))
 
 
 Turn = Callable[[Connection, int], Awaitable[bool]]

@@ -76,7 +76,7 @@ async def run(job: Watch) -> dict[str, Series]:
     """Create tasks at a steady pace beside a subscriber; the delay runs from the request's first byte to the event.
 
     Returns:
-        Series `delay`; facts: `missing`, the events that did not come in time.
+        Series `delay` (facts: `missing`, the events that did not come in time) and `create`.
     """
     clock, events = Clock(), EventReader()
     begun = time.perf_counter()
@@ -94,6 +94,5 @@ async def run(job: Watch) -> dict[str, Series]:
     writer.close()
     seconds = time.perf_counter() - begun
     missing = float(len(sent_at) - len(delays))
-    return {
-        "delay": Series(seconds=seconds, latencies_ms=delays, statuses=dict(clock.statuses), facts={"missing": missing})
-    }
+    delay = Series(seconds=seconds, latencies_ms=delays, tasks=len(delays), facts={"missing": missing})
+    return {"delay": delay, "create": clock.series(seconds)}

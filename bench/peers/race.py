@@ -110,7 +110,7 @@ def run(peer: Peer, folder: Path, count: int) -> PeerRun:
         if peer.prepare:
             _script(peer, "prepare", url, folder, count)
         sent = json.loads(_script(peer, "enqueue", url, folder, count))
-        enqueue = Series(seconds=sent["seconds"], latencies_ms=sent["latencies_ms"], statuses={"sent": count})
+        enqueue = Series(seconds=sent["seconds"], latencies_ms=sent["latencies_ms"], tasks=count)
         rate = _drain(peer, url, folder, count)
     return PeerRun(
         name=peer.name, version=_versions(peer), guarantee=peer.guarantee, enqueue=enqueue, drain_per_second=rate

@@ -1,0 +1,83 @@
+"""How much is measured: the full run stays under twelve minutes, the quick one under two."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts and bounds of a run.
+
+    Attributes:
+        rounds: how often everything is measured, interleaved.
+        small: tasks stored at the small level.
+        large: tasks stored at the large level.
+        creates: single creates a round and level.
+        bulk_calls: bulk creates (100 tasks each) a round and level.
+        drained: tasks drained over REST a round, level and number of workers.
+        batches: batches leased and completed over gRPC a round and level.
+        batch: tasks in one such batch.
+        warmup: operations before each measurement that count nowhere.
+        seconds: the longest that one measurement may take.
+        echo_seconds: how long the echo and the floor are measured, before and after each round.
+        reads: stats requests.
+        events: tasks whose events are timed.
+        wait_seconds: how long workers wait on an empty queue.
+        peer_tasks: tasks that each peer enqueues and drains.
+        peer_runs: how often; the best run counts.
+    """
+
+    rounds: int
+    small: int
+    large: int
+    creates: int
+    bulk_calls: int
+    drained: int
+    batches: int
+    batch: int
+    warmup: int
+    seconds: float
+    echo_seconds: float
+    reads: int
+    events: int
+    wait_seconds: int
+    peer_tasks: int
+    peer_runs: int
+
+
+FULL = Plan(
+    rounds=3,
+    small=2_000,
+    large=50_000,
+    creates=2_000,
+    bulk_calls=20,
+    drained=1_800,
+    batches=20,
+    batch=100,
+    warmup=100,
+    seconds=10.0,
+    echo_seconds=1.0,
+    reads=300,
+    events=300,
+    wait_seconds=10,
+    peer_tasks=3_000,
+    peer_runs=2,
+)
+QUICK = Plan(
+    rounds=1,
+    small=2_000,
+    large=10_000,
+    creates=1_000,
+    bulk_calls=10,
+    drained=800,
+    batches=10,
+    batch=100,
+    warmup=50,
+    seconds=5.0,
+    echo_seconds=0.7,
+    reads=100,
+    events=100,
+    wait_seconds=5,
+    peer_tasks=1_000,
+    peer_runs=1,
+)

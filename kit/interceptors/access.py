@@ -1,0 +1,130 @@
+"""One log line and the three numbers that matter (rate, errors, duration) for each call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram
+
+from kit.interceptors.caller import current_caller
+from kit.interceptors.methods import Behaviour, MethodInterceptor
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_log = structlog.get_logger(__name__)
+
+
+class RpcMetrics:
+    """The Prometheus series of the calls of one process. Only methods that exist become labels.
+
+    Args:
+        registry: where the series are registered; one `RpcMetrics` for each registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.duration = Histogram(
+            "piecework_rpc_duration_seconds",
+            "Time from the start of a call to its end.",
+            ("method", "code"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "piecework_rpc_in_flight", "Calls that have begun and not ended.", ("method",), registry=registry
+        )
+
+
+class AccessInterceptor(MethodInterceptor):
+    """Logs and counts calls.
+
+    Args:
+        metrics: the series to feed.
+        log_successes: whether a call that went well gets its line too, or only the others.
+    """
+
+    def __init__(self, metrics: RpcMetrics, *, log_successes: bool = True) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._log_successes = log_successes
+
+    def around_call(self, method: str, behaviour: Behaviour, *, streams_requests: bool) -> Behaviour:  # noqa: ARG002
+        """Return `behaviour` with its calls logged and counted."""
+        record = _Recorder(method, self._metrics, log_successes=self._log_successes)
+
+        async def recorded(request: Any, context: Any) -> Any:
+            started = record.begin()
+            error: BaseException | None = None
+            try:
+                return await behaviour(request, context)
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                record.end(started, context, error)
+
+        return recorded
+
+    def around_stream(self, method: str, behaviour: Behaviour, *, streams_requests: bool) -> Behaviour:  # noqa: ARG002
+        """Return `behaviour` with its calls logged and counted."""
+        record = _Recorder(method, self._metrics, log_successes=self._log_successes)
+
+        async def recorded(request: Any, context: Any) -> Any:
+            started = record.begin()
+            error: BaseException | None = None
+            try:
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                record.end(started, context, error)
+
+        return recorded
+
+
+class _Recorder:
+    def __init__(self, method: str, metrics: RpcMetrics, *, log_successes: bool) -> None:
+        self._method = method
+        self._metrics = metrics
+        self._log_successes = log_successes
+        self._in_flight = metrics.in_flight.labels(method)
+        self._durations: dict[str, Histogram] = {}
+
+    def begin(self) -> float:
+        self._in_flight.inc()
+        return time.perf_counter()
+
+    def end(self, started: float, context: Any, error: BaseException | None) -> None:
+        seconds = time.perf_counter() - started
+        code = _code(context, error)
+        self._in_flight.dec()
+        duration = self._durations.get(code)
+        if duration is None:
+            duration = self._durations[code] = self._metrics.duration.labels(self._method, code)
+        duration.observe(seconds)
+        if code != "OK" or self._log_successes:
+            caller = current_caller()
+            _log.info(
+                "rpc",
+                method=self._method,
+                code=code,
+                duration_ms=round(seconds * 1000, 2),
+                caller=caller.kind,
+                operator_id=caller.operator_id,
+            )
+
+
+def _code(context: Any, error: BaseException | None) -> str:
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "DEADLINE_EXCEEDED" if context.time_remaining() == 0 else "CANCELLED"
+    code = context.code()
+    if code is None:
+        return "OK" if error is None else "UNKNOWN"
+    return code.name if isinstance(code, grpc.StatusCode) else str(code)

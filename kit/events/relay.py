@@ -1,0 +1,160 @@
+"""The relay: one process per service copies every change of the source collections into `events`, numbered.
+
+A batch is whatever changed while the last one was written. The place in the change stream is stored by the same write
+as the last event of a batch, so a relay that died anywhere goes on from what `events` itself says: it reads again at
+most one batch, and leaves out the changes that are stored already, so that no number is burnt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+
+from kit.clock import Clock
+from kit.errors import Unavailable
+from kit.events.feed import Feed, FeedClosed, HistoryLost, open_feed
+from kit.events.frames import RAW, change_bytes
+from kit.events.recovery import Recovery
+from kit.events.store import Collision, EventStore, Position
+from kit.leadership import Leadership
+
+RETENTION = timedelta(days=7)
+_CHECKPOINT_SECONDS = 60.0
+_TRIM_SECONDS = 60.0
+_TRIM_BATCH = 5000
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+_WRITE_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class EventRelay:
+    """Copies changes into events, as long as it leads.
+
+    Args:
+        database: the database of the service.
+        source_collections: the collections whose documents carry `change`.
+        leadership: decides which process relays.
+        clock: tells when an event is stored.
+        retention: how long events are kept.
+        max_batch: the most events in one write.
+        on_batch: is told the number of events of every batch written, for metrics.
+    """
+
+    def __init__(
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        source_collections: Sequence[str],
+        leadership: Leadership,
+        clock: Clock,
+        *,
+        retention: timedelta = RETENTION,
+        max_batch: int = 1000,
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._store = EventStore(database)
+        self._recovery = Recovery(database, self._store, source_collections)
+        self._collections = list(source_collections)
+        self._leadership = leadership
+        self._clock = clock
+        self._retention = retention
+        self._max_batch = max_batch
+        self._on_batch = on_batch
+
+    async def run(self) -> None:
+        """Relay whenever this process leads, until cancelled. Engines may come and go meanwhile."""
+        await self._leadership.run(self._lead)
+
+    async def _lead(self) -> None:
+        """Relay until another relay is seen at work; then the lease has to be looked at again."""
+        trimming = asyncio.create_task(self._trim())
+        try:
+            await self._relay()
+        finally:
+            trimming.cancel()
+            await asyncio.gather(trimming, return_exceptions=True)
+
+    async def _relay(self) -> None:
+        pause, cause = _FIRST_PAUSE_SECONDS, ""
+        while True:
+            started = time.monotonic()
+            try:
+                await self._store.prepare()
+                await self._session(cause)
+            except Collision as error:
+                _log.warning("the event relay collided", error=str(error))
+                return
+            except HistoryLost as error:
+                cause = str(error)
+                continue
+            except (PyMongoError, Unavailable, TimeoutError, FeedClosed) as error:
+                _log.warning("the event relay starts again", error=repr(error))
+            cause = ""
+            pause = _FIRST_PAUSE_SECONDS if time.monotonic() - started > _LONGEST_PAUSE_SECONDS else pause * 2
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))
+
+    async def _session(self, cause: str) -> None:
+        """Relay from the stored place on; `cause` says why there is none any more."""
+        position = None if cause else await self._store.position()
+        if position is None:
+            now = self._clock.now()
+            position = await self._recovery.recover(since=now - self._retention, at=now, cause=cause)
+        seq = max(position.seq, await self._store.newest())
+        pipeline = _pipeline(position.start, self._collections)
+        async with open_feed(self._database, None, pipeline, RAW, max_batch=self._max_batch) as feed:
+            await self._copy(feed, seq)
+
+    async def _copy(self, feed: Feed[RawBSONDocument], seq: int) -> None:
+        # What a predecessor stored comes first in the stream; after a batch without any of it there is no more.
+        careful = True
+        checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+        while True:
+            batch = await feed.next()
+            changes = [change_bytes(document) for document in batch.documents]
+            if careful and changes:
+                unknown = await self._unknown(changes)
+                careful = len(unknown) < len(changes)
+                changes = unknown
+            if changes:
+                async with asyncio.timeout(_WRITE_SECONDS):
+                    seq = await self._store.append(seq, changes, self._clock.now(), batch.token.raw)
+                self._on_batch(len(changes))
+            elif time.monotonic() >= checkpoint_at:
+                # Without events the place still has to move on, or the oplog would leave it behind.
+                await self._store.save_position(Position(seq, {"resumeAfter": batch.token}))
+                checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+
+    async def _unknown(self, changes: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+        by_id = {RawBSONDocument(change, RAW)["id"]: change for change in changes}
+        known = await self._store.known(list(by_id))
+        return [change for change_id, change in by_id.items() if change_id not in known]
+
+    async def _trim(self) -> None:
+        while True:
+            removed = 0
+            try:
+                removed = await self._store.trim(self._clock.now() - self._retention, _TRIM_BATCH)
+            except (PyMongoError, Unavailable) as error:
+                _log.warning("old events could not be removed", error=repr(error))
+            if removed < _TRIM_BATCH:
+                await asyncio.sleep(_TRIM_SECONDS)
+
+
+def _pipeline(start: Mapping[str, Any], collections: list[str]) -> list[dict[str, Any]]:
+    kinds = {"$in": ["insert", "update", "replace"]}
+    change = {"$ifNull": ["$fullDocument.change", "$updateDescription.updatedFields.change"]}
+    return [
+        {"$changeStream": dict(start)},
+        {"$match": {"ns.coll": {"$in": collections}, "operationType": kinds}},
+        {"$project": {"change": change}},
+        {"$match": {"change.id": {"$type": "string"}}},
+    ]

@@ -1,0 +1,1 @@
+"""Operators, agents, and the long-lived keys of both."""

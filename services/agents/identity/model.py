@@ -1,0 +1,75 @@
+"""Operators, their keys, their agents, and whom a credential speaks for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from kit.caller import READ, WORK
+
+AGENT_SCOPES = (READ, WORK)
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """An account: a person or an organisation."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+class OperatorKey(msgspec.Struct, frozen=True):
+    """A credential of an operator, without its secret.
+
+    Attributes:
+        id: a UUID, under which its revocation is announced.
+        operator_id: the operator that it belongs to.
+        prefix: the first characters of the secret.
+        scopes: what it allows.
+        test: whether it is a test key.
+        created_at: when it was made.
+        revoked_at: when it was revoked; None while it is valid.
+    """
+
+    id: str
+    operator_id: int
+    prefix: str
+    scopes: tuple[str, ...]
+    test: bool
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A worker with a name of its own and one key.
+
+    Attributes:
+        id: a number from 1.
+        uuid: a UUID.
+        operator_id: the operator that owns it.
+        name: unique within the operator.
+        key_id: the id of its present key, under which the end of that key is announced.
+        created_at: when it was made.
+    """
+
+    id: int
+    uuid: str
+    operator_id: int
+    name: str
+    key_id: str
+    created_at: datetime
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Whom a credential speaks for; the fields are those of `AuthenticateResponse`."""
+
+    kind: str
+    operator_id: int
+    scopes: tuple[str, ...]
+    credential_id: str
+    agent_id: int = 0
+    name: str = ""
+    project_id: str = ""
+    session_id: str = ""
+    expires_at: datetime | None = None

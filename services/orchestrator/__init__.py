@@ -1,0 +1,1 @@
+"""The service of multi-agent runs: running and healthy, its features come with their contracts."""

@@ -69,11 +69,14 @@ class EmbeddedEngines:
             EngineError: one did not come up; none runs then.
         """
         engines = self._engines()
-        outcomes = await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                await self.stop()
-                raise outcome
+        try:
+            outcomes = await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+        except BaseException:
+            await self.stop()
+            raise
         self._supervisors = [Supervisor(engine, self._fail) for engine in engines]
         for supervisor in self._supervisors:
             supervisor.start()

@@ -24,7 +24,8 @@ class MongodEngine:
 
     Args:
         data_dir: the directory of this engine; made when missing, kept when it ends.
-        port: the port to listen on; None takes the one used last time if it is free, else any free one.
+        port: the port to listen on; None takes the one used last time if it is free, else any free one. Once started,
+            an engine keeps its port, because clients know it.
         cache_gb: the size of the storage engine's cache in gigabytes.
         ttl_sleep_seconds: how often expired documents are removed; None leaves it at a minute.
         extra: further arguments of `mongod`.
@@ -101,7 +102,7 @@ class MongodEngine:
                 if attempt == _ATTEMPTS or not self._worth_another_try():
                     raise
             else:
-                self._port = port
+                self._port = self._fixed_port = port
                 write_private(self.data_dir / "port", str(port))
                 return
 
@@ -136,7 +137,7 @@ class MongodEngine:
             if not ports.is_free(wanted):
                 raise PortTaken(f"{self.name} cannot listen on port {wanted}: another process does")
             return wanted
-        last = self._port or _read_port(self.data_dir / "port")
+        last = _read_port(self.data_dir / "port")
         return last if last and ports.is_free(last) else ports.free_port()
 
     async def _launch(self, port: int) -> None:

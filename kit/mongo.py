@@ -117,8 +117,8 @@ def is_outage(error: BaseException) -> bool:
     After such an error of a write it is not known whether the write took place.
     """
     if isinstance(error, BulkWriteError):
-        # Nothing was refused, yet the batch was not confirmed: the server went down while it waited for the journal.
-        return bool(error.details.get("writeConcernErrors")) and not error.details.get("writeErrors")
+        # Whatever was refused besides, the rest was not confirmed: the server went down before the journal was written.
+        return bool(error.details.get("writeConcernErrors"))
     if isinstance(error, ConnectionFailure | ExecutionTimeout | WriteConcernError):
         return True
     return isinstance(error, PyMongoError) and (error.timeout or error.has_error_label("RetryableWriteError"))

@@ -1,5 +1,6 @@
 """Real engines without Docker and without root: MongoDB and Valkey as child processes of this one."""
 
+from kit.engines.binaries import find_mongod, find_valkey
 from kit.engines.embedded import EmbeddedEngines
 from kit.engines.ephemeral import EphemeralDirectory
 from kit.engines.errors import DirectoryLocked, EngineError, PortTaken
@@ -18,4 +19,6 @@ __all__ = [
     "PortTaken",
     "Supervisor",
     "ValkeyEngine",
+    "find_mongod",
+    "find_valkey",
 ]

@@ -68,6 +68,11 @@ class Combiner(Generic[Item, Result]):
             writer.add_done_callback(self._writers.discard)
         return await entry.future
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and no write is under way."""
+        return not self._active
+
     async def close(self) -> None:
         """Wait until everything submitted has been written."""
         while self._writers:

@@ -1,0 +1,1 @@
+"""The tasks service: queued work, the faces' tasks, and the events of both."""

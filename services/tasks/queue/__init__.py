@@ -1,0 +1,1 @@
+"""The durable queue: projects, task types, and tasks that workers lease."""

@@ -1,0 +1,1 @@
+"""Use cases of the queue, one module for each kind of thing."""

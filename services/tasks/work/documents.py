@@ -1,0 +1,58 @@
+"""Work items as MongoDB documents. A change and its event are one write: each write sets the field `change` whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kit.events.model import change_document
+from services.tasks.work.model import Transition, WorkItem
+
+_FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(WorkItem))
+_NATIVE = (datetime,)
+
+
+def to_item(document: dict[str, Any]) -> WorkItem:
+    """Return the item that `document` holds."""
+    return msgspec.convert(document, WorkItem)
+
+
+def to_document(item: WorkItem, actor: str) -> dict[str, Any]:
+    """Return a new item as a document, with the event of its creation."""
+    document: dict[str, Any] = msgspec.to_builtins(item, builtin_types=_NATIVE)
+    # Defaults are left out, except the two numbers that every later write counts from.
+    document["version"], document["token"] = item.version, item.token
+    data: dict[str, Any] = {"batch": item.batch} if item.batch else {}
+    document["change"] = _change(item, "created", actor, item.created_at, data)
+    return document
+
+
+def to_update(transition: Transition) -> dict[str, Any]:
+    """Return the modifiers that turn the item before a transition into the one after it."""
+    before, after = transition.before, transition.after
+    put: dict[str, Any] = {}
+    remove: dict[str, str] = {}
+    for name, stored_name in _FIELDS:
+        value = getattr(after, name)
+        if value is getattr(before, name):
+            continue
+        if value is None:
+            remove[stored_name] = ""
+        else:
+            put[stored_name] = msgspec.to_builtins(value, builtin_types=_NATIVE)
+    put["change"] = _change(after, transition.kind, transition.actor, after.updated_at, transition.data)
+    return {"$set": put, "$unset": remove} if remove else {"$set": put}
+
+
+def _change(item: WorkItem, kind: str, actor: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    return change_document(
+        event_type=f"task.{kind}",
+        stream=item.queue,
+        subject=item.id,
+        version=item.version,
+        actor=actor,
+        at=at,
+        data=data,
+    )

@@ -1,0 +1,119 @@
+"""Wakes workers that wait for work, without asking the database.
+
+Waiting workers take tickets. Whoever puts n items on a queue rings n times: in this process at once, in the others
+through wake-ups. A ticket that was rung and goes away unused passes its ring on, so that no item lies while somebody
+waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import defaultdict, deque
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kit.redis import Wakeups
+
+
+class Ticket:
+    """A place in the line of one queue. Use as a context manager around the whole wait.
+
+    Stand in line, look for work, and `settle` what the look brought; when it brought nothing, `wait`, and look again.
+    """
+
+    def __init__(self, doorbell: Doorbell, queue: str) -> None:
+        self._doorbell = doorbell
+        self._queue = queue
+        self._rung = asyncio.Event()
+        self._unsettled = False
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for a ring and stand in line again; False when `seconds` passed without one."""
+        try:
+            await asyncio.wait_for(self._rung.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        self._unsettled = True
+        self._doorbell.enter(self._queue, self)
+        return True
+
+    def settle(self) -> None:
+        """Say that the holder has looked for work since the last ring."""
+        self._unsettled = False
+
+    def ring(self) -> None:
+        """Wake the holder."""
+        self._rung.set()
+
+    def __enter__(self) -> Ticket:
+        self._doorbell.enter(self._queue, self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._doorbell.leave(self._queue, self)
+        if self._unsettled or self._rung.is_set():
+            self._doorbell.ring_here(self._queue, 1)
+
+
+class Doorbell:
+    """The lines of waiting workers, by queue.
+
+    Args:
+        wakeups: carries rings to the other replicas.
+    """
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._lines: defaultdict[str, deque[Ticket]] = defaultdict(deque)
+        self._wakeups = wakeups
+        self._replica = secrets.token_hex(4)
+        wakeups.on_message(self._hear)
+        wakeups.on_resume(self._ring_all)
+
+    def ticket(self, queue: str) -> Ticket:
+        """Return a ticket for `queue`; it stands in line while its context is open."""
+        return Ticket(self, queue)
+
+    def ring(self, queue: str, count: int) -> None:
+        """Tell every replica that `count` items can be leased."""
+        self.ring_here(queue, count)
+        self._wakeups.publish(f"{self._replica} {count} {queue}")
+
+    def ring_after(self, queue: str, seconds: float) -> None:
+        """Ring once when `seconds` have passed: an item that waits for its next attempt can be leased then."""
+        asyncio.get_running_loop().call_later(seconds, self.ring, queue, 1)
+
+    def ring_here(self, queue: str, count: int) -> None:
+        """Wake up to `count` workers of this replica, those first who wait the longest."""
+        line = self._lines.get(queue)
+        while line and count > 0:
+            line.popleft().ring()
+            count -= 1
+
+    def enter(self, queue: str, ticket: Ticket) -> None:
+        """Put a ticket at the end of the line."""
+        self._lines[queue].append(ticket)
+
+    def leave(self, queue: str, ticket: Ticket) -> None:
+        """Take a ticket out of the line, if it is still in it."""
+        line = self._lines.get(queue)
+        if line is None:
+            return
+        if ticket in line:
+            line.remove(ticket)
+        if not line:
+            del self._lines[queue]
+
+    def _hear(self, message: str) -> None:
+        replica, count, queue = message.split(" ", 2)
+        if replica != self._replica:
+            self.ring_here(queue, int(count))
+
+    def _ring_all(self) -> None:
+        # Rings may have been missed while Redis was away: everybody looks once.
+        for queue, line in list(self._lines.items()):
+            self.ring_here(queue, len(line))

@@ -1,0 +1,126 @@
+"""What is read of a queue beside its next items: lists, counts, activity."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from pymongo.asynchronous.database import AsyncDatabase
+
+from kit.mongo import translated
+from services.tasks.work.documents import to_item
+from services.tasks.work.model import COMPLETED, FAILED, LEASED, LIVE_STATES, QUEUED, WorkItem
+from services.tasks.work.store import COLLECTION
+
+_MAX_HOLDERS = 1000
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many items of a queue are in each state."""
+
+    queued: int = 0
+    leased: int = 0
+    completed: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.queued + self.leased + self.completed + self.failed
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """What ended in a stretch of time; `mean_duration` is from hand-out to completion, zero when nothing completed."""
+
+    completed: int = 0
+    failed: int = 0
+    mean_duration: timedelta = timedelta()
+
+
+class ItemFilter(msgspec.Struct, frozen=True):
+    """Which items of a queue to list; None does not restrict."""
+
+    queue: str
+    state: str | None = None
+    kind: str | None = None
+    holder: str | None = None
+    batch: str | None = None
+
+
+class WorkQueries:
+    """Reads the collection of work items.
+
+    Args:
+        database: the database of the tasks service.
+    """
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._items = database[COLLECTION]
+
+    @translated()
+    async def list_items(self, which: ItemFilter, limit: int, offset: int) -> list[WorkItem]:
+        """Return items, oldest first."""
+        query: dict[str, Any] = {"queue": which.queue, "state": which.state or {"$in": list(LIVE_STATES)}}
+        if which.kind is not None:
+            query["kind"] = which.kind
+        if which.holder is not None:
+            query["lease.holder"] = which.holder
+        if which.batch is not None:
+            query["batch"] = which.batch
+        cursor = self._items.find(query, {"change": 0}).sort("_id", 1).skip(offset).limit(limit)
+        return [to_item(document) for document in await cursor.to_list()]
+
+    @translated()
+    async def counts(self, queues: list[str], batch: str | None = None) -> dict[str, Counts]:
+        """Return the counts of each queue, of one batch alone if asked to."""
+        match: dict[str, Any] = {"queue": {"$in": queues}, "state": {"$in": list(LIVE_STATES)}}
+        if batch is not None:
+            match["batch"] = batch
+        group = {"_id": {"queue": "$queue", "state": "$state"}, "count": {"$sum": 1}}
+        found: dict[str, dict[str, int]] = {queue: {} for queue in queues}
+        async for row in await self._items.aggregate([{"$match": match}, {"$group": group}]):
+            found[row["_id"]["queue"]][row["_id"]["state"]] = row["count"]
+        return {queue: Counts(**states) for queue, states in found.items()}
+
+    @translated()
+    async def activity(self, queue: str, since: datetime) -> Activity:
+        """Return what ended on the queue since `since`."""
+        started_at = {"$arrayElemAt": ["$attempts.started_at", -1]}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"queue": queue, "ended_at": {"$gte": since}, "state": {"$in": [COMPLETED, FAILED]}}},
+            {
+                "$group": {
+                    "_id": "$state",
+                    "count": {"$sum": 1},
+                    "mean_ms": {"$avg": {"$subtract": ["$ended_at", started_at]}},
+                }
+            },
+        ]
+        rows = {row["_id"]: row async for row in await self._items.aggregate(pipeline)}
+        completed, failed = rows.get(COMPLETED), rows.get(FAILED)
+        return Activity(
+            completed=completed["count"] if completed else 0,
+            failed=failed["count"] if failed else 0,
+            mean_duration=timedelta(milliseconds=completed["mean_ms"] or 0) if completed else timedelta(),
+        )
+
+    @translated()
+    async def holders(self, queue: str, now: datetime) -> list[WorkItem]:
+        """Return the items of the queue with a live lease, by the time they were handed out; 1,000 at the most."""
+        query = {"queue": queue, "state": LEASED, "lease.expires_at": {"$gt": now}}
+        cursor = self._items.find(query, {"change": 0}).limit(_MAX_HOLDERS)
+        items = [to_item(document) for document in await cursor.to_list()]
+        return sorted(items, key=lambda item: item.attempts[-1].started_at)
+
+    @translated()
+    async def available(self, queue: str, now: datetime) -> int:
+        """Count the items that could be handed out now: waiting, or with an expired lease."""
+        waiting = {"state": QUEUED, "available_at": {"$lte": now}}
+        expired = {"state": LEASED, "lease.expires_at": {"$lte": now}}
+        return await self._items.count_documents({"queue": queue, "$or": [waiting, expired]})
+
+    @translated()
+    async def count_kind(self, kind: str) -> int:
+        """Count the items of a kind."""
+        return await self._items.count_documents({"kind": kind, "state": {"$in": list(LIVE_STATES)}})

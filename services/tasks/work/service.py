@@ -1,0 +1,180 @@
+"""Use cases of the work engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kit.caller import WORK, WRITE, Caller
+from kit.errors import DomainError, InvalidInput
+from kit.ids import new_id
+from services.tasks.work.errors import item_exists, item_not_found
+from services.tasks.work.leaser import LeaseDemand
+from services.tasks.work.model import QUEUED, WorkItem
+from services.tasks.work.steps import Claim, Ending, end, extend
+
+if TYPE_CHECKING:
+    from kit.clock import Clock
+    from services.tasks.work.changes import WorkChanges
+    from services.tasks.work.doorbell import Doorbell
+    from services.tasks.work.leaser import Leaser
+    from services.tasks.work.store import WorkStore
+
+DEFAULT_PRIORITY = 5
+DEFAULT_LEASE_MS = 600_000
+
+
+class NewItem(msgspec.Struct, frozen=True):
+    """What an item to be made says; see `WorkItem` for the fields."""
+
+    payload: dict[str, Any]
+    item_id: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    available_at: datetime | None = None
+    max_attempts: int = 1
+    lease_ms: int = DEFAULT_LEASE_MS
+
+
+class WorkService:
+    """Puts items on queues, leases them, and accepts one outcome for each.
+
+    Args:
+        store: the work items.
+        changes: changes items.
+        leaser: hands them out.
+        doorbell: wakes waiting workers.
+        clock: the time.
+    """
+
+    def __init__(
+        self, store: WorkStore, changes: WorkChanges, leaser: Leaser, doorbell: Doorbell, clock: Clock
+    ) -> None:
+        self._store = store
+        self._changes = changes
+        self._leaser = leaser
+        self._doorbell = doorbell
+        self._clock = clock
+
+    async def enqueue(self, caller: Caller, queue: str, operator_id: int, new: Sequence[NewItem]) -> list[WorkItem]:
+        """Put items on a queue, in their order.
+
+        Raises:
+            AlreadyExists: ITEM_EXISTS; the items before and after the one that exists are stored.
+            InvalidInput: OPERATOR_REQUIRED when a service names none.
+        """
+        caller.require(WRITE)
+        owner = operator_id or caller.operator_id
+        if not owner:
+            raise InvalidInput("OPERATOR_REQUIRED", "operator_id is required")
+        caller.require_operator(owner)
+        now = self._clock.now()
+        items = [
+            WorkItem(
+                id=item.item_id or new_id(),
+                queue=queue,
+                operator_id=owner,
+                state=QUEUED,
+                priority=item.priority,
+                available_at=item.available_at or now,
+                lease_ms=item.lease_ms,
+                max_attempts=item.max_attempts,
+                created_at=now,
+                updated_at=now,
+                payload=item.payload,
+            )
+            for item in new
+        ]
+        outcomes = await self._store.insert_many(items, actor_of(caller))
+        self._doorbell.ring(queue, sum(outcome is None for outcome in outcomes))
+        for item, outcome in zip(items, outcomes, strict=True):
+            if outcome is not None:
+                raise item_exists(item.id) from outcome
+        return items
+
+    async def lease(self, caller: Caller, demand: LeaseDemand, wait_seconds: float) -> list[WorkItem]:
+        """Lease up to `demand.max_items` items, waiting up to `wait_seconds` for the first.
+
+        Waiting asks the database once at the start, once per ring, and once at the end.
+        """
+        caller.require(WORK)
+        if not caller.is_service:
+            demand = msgspec.structs.replace(demand, operator_id=caller.operator_id)
+        if wait_seconds <= 0:
+            return await self._leaser.lease(demand)
+        until = time.monotonic() + wait_seconds
+        with self._doorbell.ticket(demand.queue) as ticket:
+            while True:
+                leased = await self._leaser.lease(demand)
+                ticket.settle()
+                if leased:
+                    return leased
+                if not await ticket.wait(max(0.0, until - time.monotonic())):
+                    return await self._leaser.lease(demand)
+
+    async def end_many(
+        self, caller: Caller, endings: Sequence[tuple[str, int, Ending]]
+    ) -> list[WorkItem | DomainError]:
+        """End attempts, each named by item and token; one outcome per entry, in order."""
+        caller.require(WORK)
+        return await asyncio.gather(
+            *(self._outcome(caller, item_id, Claim(token=token), ending) for item_id, token, ending in endings)
+        )
+
+    async def end(self, caller: Caller, item_id: str, claim: Claim, ending: Ending) -> WorkItem:
+        """End one attempt.
+
+        Raises:
+            NotFound: ITEM_NOT_FOUND.
+            WrongState: NOT_LEASED.
+            Conflict: STALE_TOKEN, OTHER_HOLDER.
+        """
+        caller.require(WORK)
+        now = self._clock.now()
+        return await self._changes.change(item_id, lambda item: end(self._own(caller, item), claim, ending, now))
+
+    async def extend(self, caller: Caller, item_id: str, claim: Claim, extension: timedelta) -> WorkItem:
+        """Move the end of a lease.
+
+        Raises:
+            NotFound: ITEM_NOT_FOUND.
+            WrongState: NOT_LEASED.
+            Conflict: STALE_TOKEN, OTHER_HOLDER.
+        """
+        caller.require(WORK)
+        now = self._clock.now()
+        return await self._changes.change(item_id, lambda item: extend(self._own(caller, item), claim, extension, now))
+
+    async def get(self, caller: Caller, item_id: str) -> WorkItem:
+        """Read one item.
+
+        Raises:
+            NotFound: ITEM_NOT_FOUND.
+        """
+        caller.require(WORK)
+        item = await self._store.read(item_id)
+        if item is None:
+            raise item_not_found(item_id)
+        return self._own(caller, item)
+
+    @staticmethod
+    def _own(caller: Caller, item: WorkItem) -> WorkItem:
+        caller.require_operator(item.operator_id)
+        return item
+
+    async def _outcome(self, caller: Caller, item_id: str, claim: Claim, ending: Ending) -> WorkItem | DomainError:
+        try:
+            return await self.end(caller, item_id, claim, ending)
+        except DomainError as error:
+            return error
+
+
+def actor_of(caller: Caller) -> str:
+    """Return how events name the caller."""
+    if caller.kind == "operator":
+        return f"operator:{caller.operator_id}"
+    return f"{caller.kind}:{caller.name}"

@@ -1,0 +1,233 @@
+"""Every MongoDB query of work items. Hot writes of one turn of the event loop go to the database together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from kit.combiner import Combiner
+from kit.mongo import duplicate_index, ensure_indexes, translated
+from services.tasks.work.documents import to_document, to_item, to_update
+from services.tasks.work.errors import DuplicateItem
+from services.tasks.work.model import COMPLETED, DELETED, LEASED, QUEUED, Transition, WorkItem
+
+COLLECTION = "work_items"
+_PLAIN = {"change": 0}
+_TOMBSTONE_SECONDS = 3600
+_EXISTS = {"$exists": True}
+_INDEXES = (
+    # Who is next; also lists and counts by state. The shard key is `queue`.
+    IndexModel([("queue", ASCENDING), ("state", ASCENDING), ("priority", DESCENDING), ("_id", ASCENDING)], name="next"),
+    IndexModel([("queue", ASCENDING), ("_id", ASCENDING)], name="queue"),
+    IndexModel([("kind", ASCENDING), ("_id", ASCENDING)], name="kind"),
+    IndexModel(
+        [("queue", ASCENDING), ("batch", ASCENDING), ("_id", ASCENDING)],
+        name="batch",
+        partialFilterExpression={"batch": _EXISTS},
+    ),
+    IndexModel(
+        [("queue", ASCENDING), ("ended_at", ASCENDING)], name="ended", partialFilterExpression={"ended_at": _EXISTS}
+    ),
+    IndexModel([("lease.expires_at", ASCENDING)], name="expiry", partialFilterExpression={"state": LEASED}),
+    IndexModel(
+        [("queue", ASCENDING), ("lease.seat", ASCENDING)],
+        name="seat",
+        unique=True,
+        partialFilterExpression={"lease.seat": _EXISTS},
+    ),
+    IndexModel(
+        [("queue", ASCENDING), ("dedupe", ASCENDING)],
+        name="dedupe",
+        unique=True,
+        partialFilterExpression={"dedupe": _EXISTS},
+    ),
+    IndexModel(
+        [("queue", ASCENDING), ("idempotency", ASCENDING)],
+        name="idempotency",
+        unique=True,
+        partialFilterExpression={"idempotency": _EXISTS},
+    ),
+    IndexModel(
+        [("updated_at", ASCENDING)],
+        name="tombstones",
+        expireAfterSeconds=_TOMBSTONE_SECONDS,
+        partialFilterExpression={"state": DELETED},
+    ),
+)
+
+
+class WorkStore:
+    """The collection of work items.
+
+    Args:
+        database: the database of the tasks service.
+    """
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self.items = database[COLLECTION]
+        self._inserts: Combiner[tuple[WorkItem, str], None] = Combiner(self._insert, max_batch=500)
+        self._applies: Combiner[Transition, bool] = Combiner(self._apply, max_batch=500)
+        self._reads: Combiner[str, WorkItem | None] = Combiner(self._read, max_batch=500)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await ensure_indexes(self.items, _INDEXES)
+
+    async def insert(self, item: WorkItem, actor: str) -> None:
+        """Store a new item.
+
+        Raises:
+            DuplicateItem: a unique index refused it.
+            Unavailable: the database cannot be reached; the item may or may not be stored.
+        """
+        await self._inserts.submit((item, actor))
+
+    async def insert_many(self, items: Sequence[WorkItem], actor: str) -> Sequence[Exception | None]:
+        """Store new items in one write; one outcome per item, in order."""
+        return await self._insert([(item, actor) for item in items])
+
+    async def read(self, item_id: str) -> WorkItem | None:
+        """Return the item, None if there is none. Reads of one turn go together."""
+        return await self._reads.submit(item_id)
+
+    async def apply(self, transition: Transition) -> bool:
+        """Write a transition if the item is still the one it starts from; False when another write was first.
+
+        Raises:
+            DuplicateItem: a unique index refused it.
+            Unavailable: the database cannot be reached; the write may or may not have landed.
+        """
+        if transition.leaves_proof:
+            return await self._applies.submit(transition)
+        try:
+            async with translated():
+                done = await self.items.update_one(_guard(transition), to_update(transition))
+        except DuplicateKeyError as error:
+            raise DuplicateItem(duplicate_index(error) or "") from error
+        return done.matched_count == 1
+
+    async def apply_many(self, transitions: Sequence[Transition]) -> Sequence[bool]:
+        """Write transitions that leave a proof, in one write; tells for each whether it landed."""
+        return await self._apply(transitions) if transitions else []
+
+    async def candidates(self, queue: str, now: datetime, limit: int, operator_id: int | None) -> list[WorkItem]:
+        """Return up to `limit` items that can be leased now: highest priority first, then oldest."""
+        query: dict[str, Any] = {"queue": queue, "state": QUEUED, "available_at": {"$lte": now}}
+        if operator_id is not None:
+            query["operator_id"] = operator_id
+        async with translated():
+            cursor = self.items.find(query, _PLAIN).sort([("priority", -1), ("_id", 1)]).limit(limit)
+            return [to_item(document) for document in await cursor.to_list()]
+
+    async def seated(self, queue: str, seats: Sequence[str]) -> list[WorkItem]:
+        """Return the leased items of the queue that hold one of `seats`."""
+        async with translated():
+            cursor = self.items.find({"queue": queue, "lease.seat": {"$in": list(seats)}}, _PLAIN)
+            return [to_item(document) for document in await cursor.to_list()]
+
+    async def expired(self, now: datetime, limit: int, queue: str | None = None) -> list[WorkItem]:
+        """Return up to `limit` leased items whose lease has run out, the longest ago first."""
+        query: dict[str, Any] = {"state": LEASED, "lease.expires_at": {"$lte": now}}
+        if queue is not None:
+            query["queue"] = queue
+        async with translated():
+            cursor = self.items.find(query, _PLAIN).sort("lease.expires_at", 1).hint("expiry").limit(limit)
+            return [to_item(document) for document in await cursor.to_list()]
+
+    async def dedupe(self, kind: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Let items of `kind` that have not failed count as duplicates from now on, the first of each key.
+
+        Args:
+            kind: the kind.
+            keys: item id and dedupe key.
+        """
+        writes = [
+            UpdateOne(
+                {"_id": item_id, "kind": kind, "state": {"$in": [QUEUED, LEASED, COMPLETED]}}, {"$set": {"dedupe": key}}
+            )
+            for item_id, key in keys
+        ]
+        try:
+            async with translated():
+                await self.items.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if any(duplicate_index(failure) != "dedupe" for failure in error.details["writeErrors"]):
+                raise
+
+    async def set_lease_length(self, kind: str, lease_ms: int) -> None:
+        """Lease the items of `kind` that wait for `lease_ms` milliseconds from now on."""
+        async with translated():
+            await self.items.update_many({"kind": kind, "state": QUEUED}, {"$set": {"lease_ms": lease_ms}})
+
+    async def delete_queue(self, queue: str) -> None:
+        """Remove every item of a queue, without events."""
+        async with translated():
+            await self.items.delete_many({"queue": queue})
+
+    async def find_one(self, query: dict[str, Any]) -> WorkItem | None:
+        """Return one item that fits `query`, None if there is none."""
+        async with translated():
+            document = await self.items.find_one(query, _PLAIN)
+        return to_item(document) if document is not None else None
+
+    async def close(self) -> None:
+        """Wait for the writes under way."""
+        await self._inserts.close()
+        await self._applies.close()
+
+    @translated()
+    async def _insert(self, entries: Sequence[tuple[WorkItem, str]]) -> Sequence[Exception | None]:
+        outcomes: list[Exception | None] = [None] * len(entries)
+        try:
+            await self.items.insert_many([to_document(item, actor) for item, actor in entries], ordered=False)
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):
+                raise
+            for failure in error.details["writeErrors"]:
+                index = duplicate_index(failure)
+                outcomes[failure["index"]] = error if index is None else DuplicateItem(index)
+        return outcomes
+
+    @translated()
+    async def _apply(self, transitions: Sequence[Transition]) -> list[bool]:
+        writes = [UpdateOne(_guard(transition), to_update(transition)) for transition in transitions]
+        try:
+            done = await self.items.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors") or not _only_duplicates(error):
+                raise
+        else:
+            if done.matched_count == len(transitions):
+                return [True] * len(transitions)
+        # A bulk write counts its matches but does not tell which: the attempts of each item do.
+        now = {item.id: item for item in await self._find([transition.after.id for transition in transitions])}
+        return [
+            (item := now.get(transition.after.id)) is not None and item.bears(transition.op)
+            for transition in transitions
+        ]
+
+    async def _read(self, item_ids: Sequence[str]) -> list[WorkItem | None]:
+        found = {item.id: item for item in await self._find(item_ids)}
+        return [found.get(item_id) for item_id in item_ids]
+
+    @translated()
+    async def _find(self, item_ids: Sequence[str]) -> list[WorkItem]:
+        if len(item_ids) == 1:
+            document = await self.items.find_one({"_id": item_ids[0]}, _PLAIN)
+            return [to_item(document)] if document is not None else []
+        documents = await self.items.find({"_id": {"$in": list(item_ids)}}, _PLAIN).to_list()
+        return [to_item(document) for document in documents]
+
+
+def _guard(transition: Transition) -> dict[str, Any]:
+    return {"_id": transition.before.id, "version": transition.before.version}
+
+
+def _only_duplicates(error: BulkWriteError) -> bool:
+    # A seat that was taken meanwhile refuses one hand-out of the batch: that one is lost, the others stand.
+    return all(duplicate_index(failure) == "seat" for failure in error.details["writeErrors"])

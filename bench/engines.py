@@ -139,7 +139,7 @@ def postgres(folder: Path) -> Iterator[str]:
     as_user: dict[str, object] = {"cwd": data, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}}
     if user is not None:
         as_user["user"] = user
-    init = [str(POSTGRES_BIN / "initdb"), "--auth=trust", "--username=bench", "--encoding=UTF8", "-D", str(data / "db")]
+    init = f"{POSTGRES_BIN / 'initdb'} --auth=trust --username=bench --encoding=UTF8 -D {data / 'db'}".split()
     subprocess.run(init, check=True, capture_output=True, timeout=60, **as_user)  # type: ignore[call-overload]
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c max_connections=200"
     command = [str(POSTGRES_BIN / "postgres"), "-D", str(data / "db"), *settings.split()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -33,9 +34,9 @@ class Rounds:
         """Keep `series` as a measurement of `key`."""
         self._series[key][round_number].append(series)
 
-    def keys(self) -> list[Key]:
+    def __iter__(self) -> Iterator[Key]:
         """Every key, in the order of its first measurement."""
-        return list(self._series)
+        return iter(self._series)
 
     def rates(self, key: Key) -> dict[int, float]:
         """Tasks per second by round."""

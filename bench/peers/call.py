@@ -14,14 +14,15 @@ import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 VARIABLES = {"path": "src/module_17/part.py", "aspect": "authentication, authorization, input validation"}
 _ENTRY = struct.Struct("ddd")
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """The arguments of a peer script.
 
     Attributes:
@@ -74,7 +75,8 @@ class Tally:
             self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
 
 
-class Total(NamedTuple):
+@dataclass(frozen=True)
+class Total:
     """Sum over processes: tasks done, and when (monotonic seconds) the first and the last ended."""
 
     count: int

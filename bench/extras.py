@@ -1,0 +1,59 @@
+"""What is measured once: waiting on an empty queue, the cost of stats, the delay of events."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from bench import jobs
+from bench.commands import Commands, Probe
+from bench.jobs import Repeat, Wait, Watch, create_body
+from bench.load import Bounds, Series
+from bench.plan import Plan
+from bench.product import Platform
+from bench.scenarios import Level
+
+WAITERS = 64
+EVENTS_PER_SECOND = 50.0
+
+
+class Waiting(msgspec.Struct, kw_only=True):
+    """Database commands while workers wait on an empty queue, and in as long a span without them."""
+
+    workers: int
+    idle: Commands
+    waiting: Commands
+    statuses: dict[str, int]
+
+
+def waiting(platform: Platform, plan: Plan) -> Waiting:
+    """Let 64 workers wait on a queue that stays empty, and count what MongoDB does."""
+    site = platform.open_project(0)
+    job = Wait(site=site, workers=WAITERS, wait_seconds=plan.wait_seconds)
+    statuses: dict[str, int] = {}
+    probe = Probe(platform.mongodb_uri)
+    # The first wait makes connections and fills caches; the next begins like every one after it.
+    jobs.run(Wait(site=site, workers=WAITERS, wait_seconds=1))
+    try:
+        idle = probe.during(lambda: time.sleep(plan.wait_seconds))
+        busy = probe.during(lambda: statuses.update(jobs.run(job)["all"].statuses))
+    finally:
+        probe.close()
+    platform.remove(site)
+    return Waiting(workers=WAITERS, idle=idle, waiting=busy, statuses=statuses)
+
+
+def stats(level: Level, plan: Plan) -> Series:
+    """Read a project's stats again and again, one request at a time."""
+    site = level.site or level.prepare()
+    path = f"/api/projects/{site.project}/stats"
+    bounds = Bounds(concurrency=1, warmup=10, count=plan.reads, seconds=plan.seconds)
+    return jobs.run(Repeat(site=site, bounds=bounds, method="GET", path=path))["all"]
+
+
+def events(platform: Platform, plan: Plan) -> Series:
+    """Time events from the first byte of the request that causes them to their line on the SSE stream."""
+    site = platform.open_project(0)
+    job = Watch(site=site, count=plan.events, per_second=EVENTS_PER_SECOND, body=create_body(site.type_id))
+    return jobs.run(job)["delay"]

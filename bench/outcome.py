@@ -1,0 +1,36 @@
+"""Everything that one run found out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.extras import Waiting
+from bench.load import Series
+from bench.peers.race import PeerRun
+from bench.rounds import Rounds
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """The results of a run.
+
+    Attributes:
+        mode: `full` or `quick`.
+        facts: machine and versions.
+        small: tasks stored at the small level.
+        large: tasks stored at the large level.
+        stats: reads of project stats, by tasks stored.
+        not_measured: what could not be measured, with the reason.
+        seconds: how long the run took.
+    """
+
+    mode: str
+    facts: dict[str, str]
+    small: int
+    large: int
+    rounds: Rounds = msgspec.field(default_factory=Rounds)
+    peers: list[PeerRun] = []
+    waiting: Waiting | None = None
+    stats: dict[int, Series] = {}
+    events: Series | None = None
+    not_measured: list[str] = []
+    seconds: float = 0.0

@@ -1,0 +1,1 @@
+"""`piecework worker`: turns a command into a worker of the queue."""

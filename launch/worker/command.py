@@ -1,0 +1,102 @@
+"""`piecework worker`: its options."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from launch import places
+from launch.credentials import Credentials
+from launch.errors import CommandFailed
+from launch.loop import run
+from launch.signals import StopSignals
+from launch.terminal import out, say
+from launch.worker.crew import Crew
+from launch.worker.environment import KEY_VARIABLE, URL_VARIABLE
+from launch.worker.lines import ProgressLines
+from launch.worker.options import WorkerOptions
+from launch.worker.panel import ProgressPanel
+from launch.worker.progress import Tally
+
+_AGENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
+
+
+def worker(
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="What to run for each task.")],
+    project: Annotated[str, typer.Option(help="Id of the project; its name will do where a key is known.")],
+    agent: Annotated[str, typer.Option(help="Name of the worker; with --concurrency -1, -2 … are added.")],
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many tasks to work on at a time.")] = 1,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory of a `piecework up`: its address and key.")] = None,
+    url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Address of the gateway.")] = None,
+    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of the project's operator.")] = None,
+    *,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no task is left.")] = False,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that running commands get after SIGTERM.")] = 30.0,
+) -> None:
+    """Lease tasks of a project and run a command for each.
+
+    The command gets the instructions on standard input, PIECEWORK_TASK_ID, PIECEWORK_TASK (a file with the whole task
+    as JSON) and each variable as PIECEWORK_VAR_<NAME>. Status 0 completes the task with what it printed; any other
+    fails it with the end of its standard error, and the task is tried again. The lease is extended while the command
+    runs; when it is lost all the same, the command is killed.
+    """
+    gateway, secret = _platform(url, key, data_dir, project)
+    options = WorkerOptions(
+        url=gateway,
+        key=secret,
+        project=project,
+        agent=agent,
+        concurrency=concurrency,
+        command=command,
+        until_empty=until_empty,
+        grace_seconds=grace,
+    )
+    _check(options)
+    run(_work(options))
+
+
+async def _work(options: WorkerOptions) -> None:
+    tally = Tally()
+    lines = not out.is_terminal
+    progress = ProgressLines() if lines else ProgressPanel(out, options.agent_names, tally)
+    try:
+        await Crew(options, progress, tally).work(StopSignals())
+    finally:
+        say(f"piecework worker {options.agent}: {tally}")
+
+
+def _platform(url: str | None, key: str | None, data_dir: Path | None, project: str) -> tuple[str, str]:
+    """Return the address and the key: those that were given, the rest from a data directory.
+
+    Raises:
+        CommandFailed: there is no address.
+    """
+    if url and data_dir is None:
+        return url.rstrip("/"), key or ""
+    folder = places.DataDirectory(places.choose(data_dir))
+    found = places.read(folder.credentials, Credentials)
+    if found is None:
+        raise CommandFailed(
+            f"no platform to work for: {folder.credentials} does not exist",
+            "Start one with `piecework up`, or name one with --url and --key.",
+        )
+    return (url or found.gateway).rstrip("/"), key or found.key_for(project)
+
+
+def _check(options: WorkerOptions) -> None:
+    """Find out before the first task what would make them all fail.
+
+    Raises:
+        CommandFailed: something would.
+    """
+    for name in options.agent_names:
+        if not _AGENT_NAME.fullmatch(name):
+            raise CommandFailed(f"{name!r} cannot be a worker's name", "Use 1 to 50 letters, digits, - and _.")
+    if not options.url.startswith(("http://", "https://")):
+        raise CommandFailed(f"{options.url} is not an address", "It begins with http:// or https://.")
+    if shutil.which(options.command[0]) is None:
+        raise CommandFailed(f"{options.command[0]} is not a program that can be run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from grpc import _common
 from grpc._cython import cygrpc
 
 from kit.inprocess.exchange import CANCELLED, OK, Exchange
-from kit.inprocess.metadata import Entries, received
+from kit.inprocess.metadata import Entries, check_types, received
 
 PEER = "inproc:"
 
@@ -28,9 +29,9 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     __slots__ = (
         "_callbacks",
+        "_code",
         "_details",
         "_exchange",
-        "_status_code",
         "_trailers",
         "aborted",
         "deserializer",
@@ -42,7 +43,7 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         self.deserializer: Callable[[bytes], Any] | None = None
         self.serializer: Callable[[Any], bytes] | None = None
         self.aborted: grpc.aio.AbortError | None = None
-        self._status_code: grpc.StatusCode | None = None
+        self._code: Any = None
         self._details = ""
         self._trailers: Entries = ()
         self._callbacks: list[Callable[[Any], object]] | None = None
@@ -55,7 +56,7 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         self.check_running()
         if raw is None:
             return cygrpc.EOF
-        return self._exchange.server.parse(raw, self.deserializer)
+        return raw if self.deserializer is None else self.deserializer(raw)
 
     async def write(self, message: Any) -> None:
         """Send one response of a stream; waits while the client is slow to read."""
@@ -65,7 +66,9 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         if exchange.headers is None:
             exchange.send_headers(())
         assert exchange.responses is not None
-        await exchange.responses.put(raw)
+        if not await exchange.responses.put(raw):
+            await asyncio.sleep(0)  # the client is gone and this task has been cancelled: let that in
+            raise cygrpc.UsageError("RPC already finished.")
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
         """Send the initial metadata now, before any message."""
@@ -79,15 +82,16 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         if self.aborted is not None:
             raise cygrpc.UsageError("Abort already called!")
         if not isinstance(trailing_metadata, tuple):
-            raise TypeError(
-                f"Argument 'trailing_metadata' has incorrect type (expected tuple, got {trailing_metadata!r})"
-            )
+            kind = type(trailing_metadata).__name__
+            raise TypeError(f"Argument 'trailing_metadata' has incorrect type (expected tuple, got {kind})")
+        if as_status_code(code) is OK:
+            raise ValueError("a call cannot be aborted with the status OK")
         self.aborted = grpc.aio.AbortError("Locally aborted.")
-        if trailing_metadata or not self._trailers:
-            self._trailers = received(trailing_metadata)
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
         self._details = details or self._details
-        self._status_code = as_status_code(code)
-        self._exchange.complete(self._status_code, self._details, self._trailers)
+        self._code = code
+        self._exchange.complete(as_status_code(code), self._details, self._trailers)
         raise self.aborted
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
@@ -96,7 +100,8 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
         """Set what goes to the client with the status."""
-        self._trailers = received(trailing_metadata)
+        check_types(trailing_metadata)
+        self._trailers = tuple(trailing_metadata)
 
     def trailing_metadata(self) -> Any:
         """Return what goes to the client with the status."""
@@ -108,11 +113,12 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     def set_code(self, code: Any) -> None:
         """Set the status code that the call will end with."""
-        self._status_code = as_status_code(code)
+        as_status_code(code)
+        self._code = code
 
     def code(self) -> Any:
         """Return the status code that was set, or None."""
-        return self._status_code
+        return self._code
 
     def set_details(self, details: str) -> None:
         """Set the description that the call will end with."""
@@ -160,7 +166,7 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     def cancelled(self) -> bool:
         """Tell whether the handler set the status to cancelled."""
-        return self._status_code is CANCELLED
+        return self.final_code() is CANCELLED
 
     def check_running(self) -> None:
         """Stop a handler that goes on after the end of its call.
@@ -174,22 +180,23 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         if self._exchange.status_sent:
             raise cygrpc.UsageError("RPC already finished.")
 
-    def finish(self) -> bool:
-        """Send the status that the handler left behind; True when it is OK."""
-        code = self._status_code or OK
-        self._exchange.complete(code, self._details, self._trailers)
-        return code is OK
+    def final_code(self) -> grpc.StatusCode:
+        """Return the status code that the call will end with if the handler returns."""
+        return OK if self._code is None else as_status_code(self._code)
+
+    def finish(self) -> None:
+        """Send the status that the handler left behind."""
+        self._exchange.complete(self.final_code(), self._details, self._trailers)
 
     def fail(self, error: Exception) -> None:
         """Send the status of a handler that raised `error`, unless it is the sign of its own abort."""
         if error is self.aborted:
             return
-        _log.error(
-            "Unexpected %s raised by the handler of %s", type(error).__name__, self._exchange.method, exc_info=error
-        )
+        method = self._exchange.method
+        _log.error("Unexpected %s raised by the handler of %s", type(error).__name__, method, exc_info=error)
         if not self._exchange.status_sent:
-            code = self._status_code if self._status_code not in (None, OK) else grpc.StatusCode.UNKNOWN
-            assert code is not None
+            code = self.final_code()
+            code = grpc.StatusCode.UNKNOWN if code is OK else code
             self._exchange.complete(code, f"Unexpected {type(error)}: {error}", self._trailers)
 
     def run_callbacks(self) -> None:

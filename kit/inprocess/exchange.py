@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from grpc._cython import cygrpc
 
-from kit.inprocess.metadata import Entries, received
+from kit.inprocess.metadata import USER_AGENT, Entries, received
 from kit.inprocess.pipe import Pipe
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Exchange:
         self.method = method
         self.loop = loop
         self.deadline = deadline
-        self.metadata: Entries = ()
+        self.metadata = USER_AGENT
         self.requests: Pipe | None = None
         self.responses: Pipe | None = None
         self.response: bytes | None = None
@@ -95,7 +96,7 @@ class Exchange:
     def begin(self, metadata: Any, request: bytes | None) -> None:
         """Send the call to the server, with its whole request or (None) with a stream of requests to come."""
         if metadata:
-            self.metadata = received(metadata)
+            self.metadata = USER_AGENT + received(metadata)
         if self.code is not None:
             return
         self._siblings.add(self)
@@ -104,15 +105,14 @@ class Exchange:
                 self.settle(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", ())
                 return
             self._timer = self.loop.call_at(self.deadline, self._expire)
-        if request is None:
-            self.requests = Pipe(self.loop)
         self.server.accept(self, request)
 
     def settle(self, code: grpc.StatusCode, details: str, trailers: Entries) -> None:
         """Tell the client how the call ended; only the first time counts."""
         if self.code is not None:
             return
-        self.code, self.details, self.trailers = code, details, trailers
+        self.code, self.trailers = code, trailers
+        self.details = "" if code is OK else details  # HTTP/2 servers send no message with success
         self._siblings.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -158,11 +158,18 @@ class Exchange:
     def complete(self, code: grpc.StatusCode, details: str, trailers: Entries) -> None:
         """Send the status. A client that still has messages to read learns it after the last one."""
         self.status_sent = True
+        if trailers:
+            try:
+                trailers = received(trailers)
+            except cygrpc.ExecuteBatchError:
+                code, details, trailers = grpc.StatusCode.INTERNAL, "Invalid metadata", ()
         if self.headers is None:
             self.send_headers(())
         if self.responses is not None and len(self.responses):
             self._pending = (code, details, trailers)
             self.responses.close()
+            if self.requests is not None:
+                self.requests.drop()
         else:
             self.settle(code, details, trailers)
 
@@ -205,7 +212,17 @@ class Exchange:
 
     def debug_string(self) -> str | None:
         """Describe the end of the call for a developer."""
-        return None if self.locally_cancelled else f"in-process call: {self.code}: {self.details}"
+        assert self.code is not None
+        if self.locally_cancelled:
+            return None
+        if self.code is OK:
+            return ""
+        return f"{self.code.name}:{self.details}" if self.details else self.code.name
+
+    def refuse_size(self, side: str, size: int) -> None:
+        """End the call because `side` will not take a message of `size` bytes."""
+        details = f"{side}: Received message larger than max ({size} vs. {self.server.max_message_bytes})"
+        self.settle(grpc.StatusCode.RESOURCE_EXHAUSTED, details, ())
 
     def error(self) -> grpc.aio.AioRpcError:
         """Return the end of the call as the exception that grpcio raises."""

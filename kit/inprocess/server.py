@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from kit.inprocess.context import HandlerContext
-from kit.inprocess.exchange import Exchange
+from kit.inprocess.exchange import OK, Exchange
 from kit.inprocess.metadata import Entries
 from kit.inprocess.requests import RequestIterator
 
@@ -73,7 +73,7 @@ class InProcessServer:
         if grace and self._tasks():
             await asyncio.wait(self._tasks(), timeout=grace)
         for exchange in list(self._active):
-            exchange.settle(grpc.StatusCode.UNAVAILABLE, "The server is shutting down", ())
+            exchange.settle(grpc.StatusCode.UNAVAILABLE, "Cancelling all calls", ())
             exchange.stop_handler()
         if tasks := self._tasks():
             _, pending = await asyncio.wait(tasks, timeout=_CLEAN_UP_SECONDS)
@@ -83,15 +83,16 @@ class InProcessServer:
     def accept(self, exchange: Exchange, request: bytes | None) -> None:
         """Run the handler of a call."""
         if not self._running:
-            exchange.settle(grpc.StatusCode.UNAVAILABLE, "The server of this process does not run", ())
+            exchange.settle(
+                grpc.StatusCode.UNAVAILABLE, "failed to connect: the server of this process is not running", ()
+            )
+            return
+        if request is not None and len(request) > self.max_message_bytes:
+            exchange.refuse_size("SERVER", len(request))
             return
         self._active.add(exchange)
         # A context of its own: nothing of the client but metadata may reach the handler.
         exchange.handler_task = exchange.loop.create_task(self._run(exchange, request), context=contextvars.Context())
-
-    def parse(self, raw: bytes, deserializer: Callable[[bytes], Any] | None) -> Any:
-        """Return the message in `raw`."""
-        return raw if deserializer is None else deserializer(raw)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [exchange.handler_task for exchange in self._active if exchange.handler_task is not None]
@@ -129,7 +130,8 @@ class InProcessServer:
                 await self._handle(handler, exchange, context, request)
         except asyncio.CancelledError:
             # Either the call was cancelled and is settled, or the handler was cancelled by something of its own.
-            exchange.complete(grpc.StatusCode.CANCELLED, "The handler was cancelled", ())
+            if exchange.code is None:
+                exchange.complete(grpc.StatusCode.CANCELLED, "The handler was cancelled", ())
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its own call only
             context.fail(error)
         finally:
@@ -145,7 +147,8 @@ class InProcessServer:
             message = RequestIterator(context)
         else:
             assert request is not None
-            message = self.parse(request, handler.request_deserializer)
+            deserializer = handler.request_deserializer
+            message = request if deserializer is None else deserializer(request)
         if handler.response_streaming:
             context.serializer = handler.response_serializer
             behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
@@ -154,8 +157,12 @@ class InProcessServer:
             behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
             response = await behaviour(message, context)
             context.check_running()
-            serializer = handler.response_serializer
-            exchange.response = response if serializer is None else serializer(response)
+            if context.final_code() is OK:
+                serializer = handler.response_serializer
+                raw = response if serializer is None else serializer(response)
+                if len(raw) > self.max_message_bytes:
+                    exchange.refuse_size("CLIENT", len(raw))
+                exchange.response = raw
         context.finish()
 
 

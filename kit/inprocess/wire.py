@@ -6,8 +6,9 @@ a lower object, the wire. A `Wire` has the methods of that object, so those clas
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc._cython import cygrpc
@@ -16,11 +17,27 @@ from kit.inprocess.exchange import CANCELLED, OK, Exchange
 from kit.inprocess.metadata import Entries
 from kit.inprocess.pipe import Pipe
 
+if TYPE_CHECKING:
+    from kit.inprocess.server import InProcessServer
+
 
 class Wire(Exchange):
     """One call, as `grpc.aio.UnaryStreamCall` and its sisters drive it."""
 
     __slots__ = ()
+
+    def __init__(
+        self,
+        server: InProcessServer,
+        siblings: set[Exchange],
+        method: str,
+        loop: asyncio.AbstractEventLoop,
+        deadline: float | None,
+    ) -> None:
+        super().__init__(server, siblings, method, loop, deadline)
+        # A client may half-close before its call has begun, so the pipes are there from the start.
+        self.requests = Pipe(loop)
+        self.responses = Pipe(loop)
 
     def cancelled(self) -> bool:
         """Tell whether the call ended as cancelled, by either side."""
@@ -61,7 +78,6 @@ class Wire(Exchange):
 
     async def initiate_unary_stream(self, request: bytes, metadata: Any, _context: object) -> None:
         """Send the only request and return when the first answer is there."""
-        self.responses = Pipe(self.loop)
         self.begin(metadata, request)
         await self.initial_metadata()
 
@@ -74,7 +90,6 @@ class Wire(Exchange):
 
     async def initiate_stream_stream(self, metadata: Any, sent: Callable[[], None], _context: object) -> None:
         """Open both streams and return when the first answer is there."""
-        self.responses = Pipe(self.loop)
         self.begin(metadata, None)
         sent()
         await self.initial_metadata()
@@ -83,6 +98,10 @@ class Wire(Exchange):
         """Return the next response, or EOF."""
         assert self.responses is not None
         message = await self.responses.get()
+        if message is not None and len(message) > self.server.max_message_bytes:
+            self.refuse_size("CLIENT", len(message))
+            self.stop_handler()
+            return cygrpc.EOF
         if self._pending is not None and not len(self.responses):
             self.settle(*self._pending)
         return cygrpc.EOF if message is None else message
@@ -93,11 +112,15 @@ class Wire(Exchange):
         Raises:
             InternalError: the call is over.
         """
-        if self.requests is None or not await self.requests.put(message):
-            await self.status()
+        if len(message) > self.server.max_message_bytes:
+            self.refuse_size("SERVER", len(message))
+            self.stop_handler()
+        assert self.requests is not None
+        # A handler that has answered reads no more; what is still sent to it is lost, as it is on a real connection.
+        if not await self.requests.put(message) and self.code is not None:
             raise cygrpc.InternalError("the call is over")
 
     async def send_receive_close(self) -> None:
         """Send no more requests."""
-        if self.requests is not None:
-            self.requests.close()
+        assert self.requests is not None
+        self.requests.close()

@@ -6,11 +6,12 @@ import asyncio
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kit.engines import MongodEngine, ValkeyEngine
@@ -55,23 +56,25 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], what
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL when that is not enough."""
+    """SIGTERM, then SIGKILL to whatever of its session is left: pools of worker processes do not always end theirs."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager
 def running(
     command: list[str], what: str, ready: Callable[[], bool], folder: Path, **options: object
 ) -> Iterator[None]:
-    """Run `command` while the block runs; its output goes to a log in `folder`."""
+    """Run `command` in a session of its own while the block runs; its output goes to a log in `folder`."""
     with (folder / f"{what}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
+        )  # type: ignore[call-overload]
         try:
             wait_until(ready, process, what)
             yield
@@ -136,7 +139,7 @@ def postgres(folder: Path) -> Iterator[str]:
     if user is not None:
         folder.chmod(0o755)
         shutil.chown(data, user)
-    as_user: dict[str, object] = {"cwd": data, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}}
+    as_user: dict[str, object] = {"cwd": data, "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}}
     if user is not None:
         as_user["user"] = user
     init = f"{POSTGRES_BIN / 'initdb'} --auth=trust --username=bench --encoding=UTF8 -D {data / 'db'}".split()
@@ -146,7 +149,7 @@ def postgres(folder: Path) -> Iterator[str]:
     dsn = f"host=127.0.0.1 port={port} user=bench dbname=postgres"
 
     def ready() -> bool:
-        check = [POSTGRES_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        check = [str(POSTGRES_BIN / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
         return subprocess.run(check, timeout=10).returncode == 0
 
     with running(command, "postgres", ready, folder, **as_user):

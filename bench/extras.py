@@ -46,7 +46,7 @@ def waiting(platform: Platform, plan: Plan) -> Waiting:
 
 def stats(level: Level, plan: Plan) -> Series:
     """Read a project's stats again and again, one request at a time."""
-    site = level.site or level.prepare()
+    site = level.current()
     path = f"/api/projects/{site.project}/stats"
     bounds = Bounds(concurrency=1, warmup=10, count=plan.reads, seconds=plan.seconds)
     return jobs.run(Repeat(site=site, bounds=bounds, method="GET", path=path))["all"]

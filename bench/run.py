@@ -84,7 +84,6 @@ class _Field:
         for size, renew in ((plan.small, True), (plan.large, False)):
             platform = self._stack.enter_context(product.one_process(self._folder / f"at-{size}"))
             self.levels.append(Level(size=size, platform=platform, renew=renew))
-            self.levels[-1].prepare()
 
     def add_pair(self) -> None:
         """Start Piecework as two processes."""
@@ -103,11 +102,11 @@ def _server(folder: Path, module: str, *arguments: str) -> Iterator[Site]:
 
 
 def _compare(outcome: Outcome, folder: Path, plan: Plan, parts: tuple[str, ...], say: Say) -> None:
-    stage = Stage(plan, outcome.rounds, say)
     with ExitStack() as stack:
         field = _Field(stack, folder)
+        stage = Stage(plan, field.echo, outcome.rounds, say)
         if "product" in parts:
-            say(f"starting Piecework and storing {plan.small:,} and {plan.large:,} tasks")
+            say(f"starting Piecework twice; storing {plan.small:,} and {plan.large:,} tasks")
             with _told(outcome, "Piecework in one process"):
                 field.add_levels(plan)
             with _told(outcome, "Piecework as two processes"):
@@ -119,13 +118,9 @@ def _compare(outcome: Outcome, folder: Path, plan: Plan, parts: tuple[str, ...],
 
 
 def _round(outcome: Outcome, stage: Stage, field: _Field) -> None:
-    stage.echo(field.echo)
-    # Each level goes first every other time, so that a drift of the machine meets both.
-    levels = field.levels if stage.number % 2 == 0 else field.levels[::-1]
-    for level in levels:
-        with _told(outcome, f"{level.size:,} stored, round {stage.number + 1}"):
-            stage.level(level)
-        stage.echo(field.echo)
+    for name, step in stage.steps(field.levels):
+        with _told(outcome, f"{name}, round {stage.number + 1}"):
+            step()
     with _told(outcome, f"floor, round {stage.number + 1}"):
         stage.floor(field.floor, field.pair)
 

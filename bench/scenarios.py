@@ -1,8 +1,9 @@
-"""One round: the echo, the product at both levels, the floor and its counterpart, and the echo again."""
+"""One round: each scenario at both levels between two echoes, and Piecework as two processes between two floors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -44,16 +45,23 @@ class Level(msgspec.Struct, kw_only=True):
     renew: bool
     site: Site | None = None
 
-    def prepare(self) -> Site:
-        """Make sure that `size` tasks are stored and return the project to work on."""
+    def prepare(self) -> None:
+        """Make sure that `size` tasks are stored in a project to work on."""
         if self.site is not None and self.renew:
             self.platform.remove(self.site)
             self.site = None
         if self.site is None:
             self.site = self.platform.open_project(self.size)
-        else:  # a fresh caller for gRPC
-            self.site = self.platform.site(self.site.project, self.site.type_id)
-        return self.site
+
+    def current(self) -> Site:
+        """The project to work on, with a fresh caller for gRPC.
+
+        Raises:
+            RuntimeError: the level could not be prepared.
+        """
+        if self.site is None:
+            raise RuntimeError("there is no project to work on")
+        return self.platform.site(self.site.project, self.site.type_id)
 
 
 class Stage:
@@ -61,21 +69,31 @@ class Stage:
 
     Args:
         plan: how much.
+        echo: where the echo listens.
         rounds: where the series go.
         say: shows progress to a person.
     """
 
-    def __init__(self, plan: Plan, rounds: Rounds, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, echo: Site, rounds: Rounds, say: Callable[[str], None]) -> None:
         self._plan = plan
+        self._echo = echo
         self._rounds = rounds
         self._say = say
         self.number = 0
 
-    def echo(self, site: Site) -> None:
-        """Measure the echo of both bodies at every number in flight that the product is measured at."""
-        self._post(ECHO_CREATE, site, "/create", create_body(_NO_ID))
+    def steps(self, levels: Sequence[Level]) -> Iterator[tuple[str, Callable[[], None]]]:
+        """The steps of a round on Piecework in one process, each with a name for messages.
+
+        A step visits both levels, every other round the large one first, and has its echo right before and after it:
+        what is divided by another was measured within seconds of it.
+        """
+        order = levels if self.number % 2 == 0 else levels[::-1]
+        yield "preparing the levels", lambda: self._prepare(order)
+        yield "bulk create", lambda: self._bulks(order)
+        yield "single create", lambda: self._singles(order)
         for workers in WORKERS:
-            self._post(echo_next(workers), site, "/next", f'{{"projectId":"{_NO_ID}"}}')
+            yield f"REST drain with {workers} workers", partial(self._drains, workers, order)
+        yield "gRPC batches", lambda: self._batches(order)
 
     def floor(self, floor: Site, pair: tuple[Platform, Site] | None) -> None:
         """Measure the floor before and after Piecework as two processes."""
@@ -85,14 +103,33 @@ class Stage:
             self._single(TWO_PROCESSES, platform.site(site.project, site.type_id))
         self._post(FLOOR, floor, "/create", create_body(_NO_ID))
 
-    def level(self, level: Level) -> None:
-        """Measure everything at one level; each step leaves the queue long enough for the next."""
-        site, stored = level.prepare(), level.size
-        self._bulk(Key("bulk create, 100 a call", BULKS_AT_ONCE, stored), site)
-        self._single(Key("single create", CREATES_AT_ONCE, stored), site)
-        for workers in WORKERS:
-            self._drain(workers, stored, site)
-        self._batches(Key("gRPC lease + complete, 100 a batch", BATCHES_AT_ONCE, stored), site)
+    def _prepare(self, levels: Sequence[Level]) -> None:
+        for level in levels:
+            level.prepare()
+
+    def _bulks(self, levels: Sequence[Level]) -> None:
+        for level in levels:
+            self._bulk(Key("bulk create, 100 a call", BULKS_AT_ONCE, level.size), level.current())
+
+    def _singles(self, levels: Sequence[Level]) -> None:
+        self._post(ECHO_CREATE, self._echo, "/create", create_body(_NO_ID))
+        for level in levels:
+            self._single(Key("single create", CREATES_AT_ONCE, level.size), level.current())
+        self._post(ECHO_CREATE, self._echo, "/create", create_body(_NO_ID))
+
+    def _drains(self, workers: int, levels: Sequence[Level]) -> None:
+        body = f'{{"projectId":"{_NO_ID}"}}'
+        self._post(echo_next(workers), self._echo, "/next", body)
+        for level in levels:
+            self._drain(workers, level.size, level.current())
+        self._post(echo_next(workers), self._echo, "/next", body)
+
+    def _batches(self, levels: Sequence[Level]) -> None:
+        for level in levels:
+            key = Key("gRPC lease + complete, 100 a batch", BATCHES_AT_ONCE, level.size)
+            bounds = self._bounds(key.in_flight, self._plan.batches, WARMUP_BATCHES)
+            job = GrpcDrain(site=level.current(), bounds=bounds, batch=self._plan.batch)
+            self._keep(key, jobs.run(job)["batch"])
 
     def _bounds(self, concurrency: int, count: int, warmup: int | None = None) -> Bounds:
         plan = self._plan
@@ -126,11 +163,6 @@ class Stage:
         self._keep(Key("REST drain: next-task + complete", workers, stored), found["drain"])
         self._keep(Key("  next-task alone", workers, stored), found["next"])
         self._keep(Key("  complete alone", workers, stored), found["complete"])
-
-    def _batches(self, key: Key, site: Site) -> None:
-        bounds = self._bounds(key.in_flight, self._plan.batches, WARMUP_BATCHES)
-        job = GrpcDrain(site=site, bounds=bounds, batch=self._plan.batch)
-        self._keep(key, jobs.run(job)["batch"])
 
     def _keep(self, key: Key, series: Series) -> None:
         self._rounds.add(self.number, key, series)

@@ -58,7 +58,7 @@ def _measurements(outcome: Outcome) -> Table:
         "Per second counts tasks (requests for the echo and the floor). A drain's latency is next-task and complete "
         "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
         "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
-        "body, of next-task and complete the echo of the next-task body at as many in flight, of two processes the floor."
+        "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor."
     )
     return Table(title="Piecework, the echo and the floor", columns=columns, rows=rows, note=note)
 

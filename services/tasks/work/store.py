@@ -159,6 +159,11 @@ class WorkStore:
             if any(duplicate_index(failure) != "dedupe" for failure in error.details["writeErrors"]):
                 raise
 
+    async def queues_with_expired(self, now: datetime) -> list[str]:
+        """Return the names of the queues that have an expired lease."""
+        async with translated():
+            return await self.items.distinct("queue", {"state": LEASED, "lease.expires_at": {"$lte": now}})
+
     async def set_lease_length(self, kind: str, lease_ms: int) -> None:
         """Lease the items of `kind` that wait for `lease_ms` milliseconds from now on."""
         async with translated():

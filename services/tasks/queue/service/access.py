@@ -6,9 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from kit.caller import READ
 from kit.ids import is_id
 from services.tasks.queue.errors import project_closed, project_not_found, task_type_not_found
-from services.tasks.queue.model import ACTIVE
+from services.tasks.queue.model import ACTIVE, QUEUE_PREFIX, ProjectConfig
 
 if TYPE_CHECKING:
     from kit.caller import Caller
@@ -101,6 +102,20 @@ class ProjectAccess:
             raise task_type_not_found(type_id)
         caller.require_operator(task_type.operator_id)
         return task_type
+
+    async def require_reader(self, caller: Caller, stream: str) -> None:
+        """Check that the caller may read the events of `stream`, which is named like the queue of its project.
+
+        Raises:
+            NotFound, PermissionDenied: as `project`.
+        """
+        await self.project(caller, stream.removeprefix(QUEUE_PREFIX), READ)
+
+    async def reaper_interval(self, queue: str) -> float:
+        """Return how many seconds lie between two looks for expired leases of a queue."""
+        project = await self._projects.get(queue.removeprefix(QUEUE_PREFIX))
+        config = project.config if project is not None else ProjectConfig()
+        return config.reaper_interval_minutes * 60.0
 
     async def type_of(self, project: Project, type_id: str) -> TaskType:
         """Return a type of `project`.

@@ -1,0 +1,42 @@
+"""Loops that run as long as their service does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 30.0
+_log = structlog.get_logger(__name__)
+
+
+class Background:
+    """Runs loops, and starts one again that broke: a bug in a loop is logged, and never ends it for good."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `run` until `close`; `name` is what the log calls it."""
+        self._tasks.append(asyncio.create_task(_keep_running(name, run), name=name))
+
+    async def close(self) -> None:
+        """End the loops and wait until they have ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+async def _keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await run()
+        except Exception:  # noqa: BLE001 - whatever it is, the loop has to go on
+            _log.exception("a background loop broke and starts again", loop=name, pause_seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

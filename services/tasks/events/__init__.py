@@ -1,0 +1,1 @@
+"""What happened, in order: a replay from a cursor, then live."""

@@ -1,0 +1,175 @@
+"""Hosts the services `tasks` and `agents` in this process and calls them through their stubs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import redis.asyncio
+from piecework.tasks.v1 import events_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
+from piecework.tasks.v1 import queue_pb2 as pb
+from prometheus_client import CollectorRegistry
+from pymongo import AsyncMongoClient
+
+from kit.caller import OPERATOR_SCOPES, Caller, CallerSigner
+from kit.channels import Channels, Outgoing
+from kit.clock import ManualClock
+from kit.host import GrpcHost
+from kit.idempotency import IdempotencyStore
+from kit.ids import new_id
+from kit.interceptors.access import AccessInterceptor, RpcMetrics
+from kit.interceptors.caller import CallerInterceptor
+from kit.interceptors.errors import ErrorsInterceptor
+from kit.interceptors.idempotency import IdempotencyInterceptor
+from kit.interceptors.validation import ValidationInterceptor
+from kit.mongo import Document
+from kit.settings import Settings
+from kit.status import result_of
+from kit.target import Resources
+from services.agents import app as agents_app
+from services.tasks.app import TasksApp
+from services.tasks.app import build as build_tasks
+
+OWNER = Caller(kind="operator", operator_id=1, scopes=OPERATOR_SCOPES)
+STRANGER = Caller(kind="operator", operator_id=2, scopes=OPERATOR_SCOPES)
+
+
+class Queue(NamedTuple):
+    """A project and a type of it."""
+
+    project_id: str
+    type_id: str
+
+    @property
+    def name(self) -> str:
+        return f"project:{self.project_id}"
+
+
+class LateChannels(Channels):
+    """Channels that are made before the host that they lead to."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def lead_to(self, host: GrpcHost) -> None:
+        self._inprocess = host.inprocess
+
+
+class TasksPlatform:
+    """One replica of the services.
+
+    Args:
+        mongo: the database client; replicas that share it and the prefix are one installation.
+    """
+
+    def __init__(
+        self,
+        mongo: AsyncMongoClient[Document],
+        redis_client: redis.asyncio.Redis,
+        database_prefix: str,
+        clock: ManualClock,
+    ) -> None:
+        self.signer = CallerSigner("the key of an installation of tests")
+        self.outgoing = Outgoing(self.signer)
+        self.clock = clock
+        channels = LateChannels()
+        settings = Settings(database_prefix=database_prefix)
+        self.resources = Resources(settings, mongo, redis_client, channels, self.signer, clock)
+        self.database = self.resources.database("tasks")
+        self.targets = [build_tasks(self.resources), agents_app.build(self.resources)]
+        idempotency = IdempotencyStore(self.database, clock)
+        interceptors = [
+            AccessInterceptor(RpcMetrics(CollectorRegistry())),
+            ErrorsInterceptor(),
+            CallerInterceptor(self.signer),
+            ValidationInterceptor(),
+            IdempotencyInterceptor(idempotency, self.targets[0].idempotent_methods),
+        ]
+        registrations = [each for target in self.targets for each in target.registrations]
+        self.host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
+        channels.lead_to(self.host)
+        self._channels = channels
+        self.queue: Any = None
+        self.work: Any = None
+        self.events: Any = None
+
+    async def start(self) -> None:
+        for target in self.targets:
+            await target.start()
+        await self.host.start()
+        channel = self._channels.get("tasks")
+        self.queue = queue_pb2_grpc.QueueServiceStub(channel)
+        self.work = work_pb2_grpc.WorkServiceStub(channel)
+        self.events = events_pb2_grpc.EventServiceStub(channel)
+
+    async def stop(self) -> None:
+        await self._channels.close()
+        await self.host.drain()
+        for target in self.targets:
+            await target.stop()
+
+    async def call(
+        self,
+        method: Callable[..., Awaitable[Any]],
+        request: Any,
+        caller: Caller = OWNER,
+        *,
+        key: str | None = None,
+        timeout: float = 60,
+    ) -> Any:
+        return await result_of(method(request, **self.outgoing(caller, timeout=timeout, idempotency_key=key)))
+
+    async def new_project(self, name: str = "", caller: Caller = OWNER, **config: Any) -> pb.Project:
+        request = pb.CreateProjectRequest(
+            name=name or f"p-{new_id()}", description="a project", config=pb.ProjectConfig(**config)
+        )
+        return (await self.call(self.queue.CreateProject, request, caller)).project
+
+    async def new_type(self, project_id: str, caller: Caller = OWNER, **fields: Any) -> pb.TaskType:
+        request = pb.CreateTaskTypeRequest(project_id=project_id, **{"name": f"t-{new_id()}", **fields})
+        return (await self.call(self.queue.CreateTaskType, request, caller)).task_type
+
+    async def new_queue(self, **fields: Any) -> Queue:
+        project = await self.new_project()
+        return Queue(project.id, (await self.new_type(project.id, **fields)).id)
+
+    async def new_task(self, queue: Queue, caller: Caller = OWNER, key: str | None = None, **fields: Any) -> pb.Task:
+        request = pb.CreateTaskRequest(
+            project_id=queue.project_id,
+            task=pb.NewTask(type_id=queue.type_id, **fields),
+        )
+        return (await self.call(self.queue.CreateTask, request, caller, key=key)).task
+
+    async def new_tasks(self, queue: Queue, count: int) -> list[str]:
+        ids: list[str] = []
+        for start in range(0, count, 500):
+            tasks = [
+                pb.NewTask(type_id=queue.type_id, instructions=f"task {number}")
+                for number in range(start, min(start + 500, count))
+            ]
+            request = pb.CreateTasksRequest(project_id=queue.project_id, tasks=tasks)
+            ids += [task.id for task in (await self.call(self.queue.CreateTasks, request)).tasks]
+        return ids
+
+    async def next(self, queue: Queue, agent: str, wait: int = 0, caller: Caller = OWNER) -> pb.Task | None:
+        request = pb.NextTaskRequest(project_id=queue.project_id, agent_name=agent, wait_seconds=wait)
+        answer = await self.call(self.queue.NextTask, request, caller)
+        return answer.task if answer.HasField("task") else None
+
+    async def complete(self, task_id: str, agent: str, result: str = "done", token: int | None = None) -> pb.Task:
+        lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
+        request = pb.CompleteTaskRequest(lease=lease, result=result)
+        return (await self.call(self.queue.CompleteTask, request)).task
+
+    async def fail(self, task_id: str, agent: str, **fields: Any) -> pb.Task:
+        request = pb.FailTaskRequest(
+            lease=pb.TaskLeaseRef(task_id=task_id, agent_name=agent), **{"error": "it broke", **fields}
+        )
+        return (await self.call(self.queue.FailTask, request)).task
+
+    async def get(self, task_id: str) -> pb.Task:
+        return (await self.call(self.queue.GetTask, pb.GetTaskRequest(task_id=task_id))).task
+
+    @property
+    def app(self) -> TasksApp:
+        return self.targets[0].start.__self__  # type: ignore[attr-defined]

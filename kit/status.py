@@ -48,6 +48,8 @@ _TYPES: dict[grpc.StatusCode, type[DomainError]] = {
     )
 }
 _TYPES[grpc.StatusCode.DEADLINE_EXCEEDED] = Unavailable
+# Our own cancellation raises CancelledError; this code comes from a server that is stopping.
+_TYPES[grpc.StatusCode.CANCELLED] = Unavailable
 _TYPES[grpc.StatusCode.OUT_OF_RANGE] = InvalidInput
 
 
@@ -88,8 +90,8 @@ def trailing_metadata(error: DomainError, domain: str) -> tuple[tuple[str, bytes
 def from_rpc_error(error: grpc.aio.AioRpcError) -> DomainError:
     """Return the domain error that a failed call stands for.
 
-    The reason is the one that the service gave, or else the name of the status code: `UNAVAILABLE` and
-    `DEADLINE_EXCEEDED` (both `Unavailable`) when the peer could not be reached in time. A code that no domain error
+    The reason is the one that the service gave, or else the name of the status code: `UNAVAILABLE`,
+    `DEADLINE_EXCEEDED` and `CANCELLED` (all `Unavailable`) when the peer did not answer. A code that no domain error
     has, such as INTERNAL, becomes a plain `DomainError`.
     """
     code = error.code()

@@ -20,6 +20,7 @@ from pymongo.errors import (
     PyMongoError,
     WriteConcernError,
 )
+from pymongo.monitoring import CommandListener
 
 from kit.errors import Unavailable
 
@@ -37,7 +38,13 @@ _INDEX_ATTEMPTS = 20
 _INDEX_PAUSE_SECONDS = 0.05
 
 
-def connect(uri: str, *, app_name: str, server_selection_timeout_ms: int = 15_000) -> AsyncMongoClient[Document]:
+def connect(
+    uri: str,
+    *,
+    app_name: str,
+    server_selection_timeout_ms: int = 15_000,
+    listeners: Sequence[CommandListener] = (),
+) -> AsyncMongoClient[Document]:
     """Return a client of the MongoDB at `uri`; it connects with the first operation and is closed with `close()`.
 
     Writes are acknowledged after a majority has them in its journal; reads and writes that a lost connection or an
@@ -48,6 +55,7 @@ def connect(uri: str, *, app_name: str, server_selection_timeout_ms: int = 15_00
         app_name: what the server's log calls this client.
         server_selection_timeout_ms: how long an operation waits for a primary; it outlasts an election and the restart
             of an embedded server.
+        listeners: what is told of every command, see `kit.telemetry`.
     """
     return AsyncMongoClient(
         uri,
@@ -62,6 +70,7 @@ def connect(uri: str, *, app_name: str, server_selection_timeout_ms: int = 15_00
         connectTimeoutMS=5_000,
         waitQueueTimeoutMS=15_000,
         serverSelectionTimeoutMS=server_selection_timeout_ms,
+        event_listeners=list(listeners),
     )
 
 

@@ -79,7 +79,8 @@ async def test_a_thing_of_another_looks_like_one_that_does_not_exist(agents: Any
 
 async def test_an_operator_that_does_not_exist_looks_like_another(agents: Any) -> None:
     intruder = await agents.new_operator("intruder-1")
-    error = await _refusal(agents, agents.identity.CreateAgent, pb.CreateAgentRequest(operator_id=99, name="a"), intruder)
+    request = pb.CreateAgentRequest(operator_id=99, name="summariser")
+    error = await _refusal(agents, agents.identity.CreateAgent, request, intruder)
     assert error.reason == "OTHER_OPERATOR"
 
 

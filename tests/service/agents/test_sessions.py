@@ -28,8 +28,7 @@ async def _live(agents: Any, *opened: Any) -> list[bool]:
     async def is_live(each: Any) -> bool:
         try:
             await agents.identify(each.token)
-        except Unauthenticated as error:
-            assert (error.reason, error.message) == ("CREDENTIAL_INVALID", "Invalid or expired session")
+        except Unauthenticated:
             return False
         return True
 
@@ -123,7 +122,7 @@ async def test_an_expired_session_is_refused_at_once(agents: Any) -> None:
     for method, request in _own_calls(agents):
         with pytest.raises(Unauthenticated) as caught:
             await agents.call(method, request, caller)
-        assert caught.value.reason == "CREDENTIAL_INVALID"
+        assert (caught.value.reason, caught.value.message) == ("CREDENTIAL_INVALID", "Invalid or expired session")
 
 
 async def test_expired_sessions_are_removed(agents: Any) -> None:

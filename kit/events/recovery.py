@@ -7,6 +7,8 @@ and the change stream begins with the first write after that snapshot: nothing i
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +18,7 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
 from kit.events.frames import RAW
 from kit.events.model import EVERY_STREAM, GAP_TYPE, change_document
@@ -23,6 +26,11 @@ from kit.events.store import EventStore, Position
 from kit.ids import new_id
 
 _PAGE = 1000
+_NO_PLACE = "no place was stored"
+# A collection or index was made a moment ago, or the snapshot has grown too old: a newer one can be read.
+_SNAPSHOT_CODES = frozenset({239, 246})
+_SNAPSHOT_ATTEMPTS = 20
+_SNAPSHOT_PAUSE_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
 
 
@@ -42,6 +50,16 @@ class Recovery:
         self._store = store
         self._collections = tuple(source_collections)
 
+    async def begin(self) -> None:
+        """Store the very first place, before there is anything to tell; does nothing at every later start."""
+        if await self._store.position() is not None:
+            return
+        moment = await self._moment()
+        for name in self._collections:
+            if await self._database[name].find_one({"change.id": {"$type": "string"}}, {"_id": 1}) is not None:
+                return
+        await self._store.save_first_position(_after(moment, 0))
+
     async def recover(self, *, since: datetime, at: datetime, cause: str) -> Position:
         """Append what is missing, and return the stored place to go on from.
 
@@ -50,21 +68,32 @@ class Recovery:
         Args:
             since: changes made before were kept long enough; they are not told again.
             at: now.
-            cause: why the place is lost, empty when this may be the very first start.
+            cause: why the place is lost, empty when none was ever stored.
 
         Raises:
             Collision: another relay is at work.
         """
-        async with self._database.client.start_session() as session:
-            await self._database.command("ping", session=session)
-            moment = session.operation_time
-        if moment is None:
-            raise RuntimeError("MongoDB told no operation time: events need a replica set")
-        newest = await self._store.newest()
-        gap = _gap(at, cause or "no place was stored")
-        told = False
-        if cause:
-            newest, told = await self._store.append(newest, [gap], at, None), True
+        for attempt in itertools.count(1):
+            # Whatever another relay appends after this number is noticed as a collision.
+            newest = await self._store.newest()
+            moment = await self._moment()
+            try:
+                newest = await self._fill(newest, moment, since, at, cause)
+            except OperationFailure as error:
+                if error.code not in _SNAPSHOT_CODES or attempt == _SNAPSHOT_ATTEMPTS:
+                    raise
+                await asyncio.sleep(_SNAPSHOT_PAUSE_SECONDS)
+            else:
+                break
+        position = _after(moment, newest)
+        await self._store.save_position(position)
+        return position
+
+    async def _fill(self, newest: int, moment: Timestamp, since: datetime, at: datetime, cause: str) -> int:
+        gap = _gap(at, cause or _NO_PLACE)
+        told = bool(cause)
+        if told:
+            newest = await self._store.append(newest, [gap], at, None)
         async for changes in self._scan(moment, since):
             known = await self._store.known([change["id"] for change in changes])
             missing = [change.raw for change in changes if change["id"] not in known]
@@ -72,10 +101,15 @@ class Recovery:
                 newest = await self._store.append(newest, missing if told else [gap, *missing], at, None)
                 told = True
         if told:
-            _log.error("event history has a gap", cause=cause or "no place was stored", newest_seq=newest)
-        position = Position(newest, {"startAtOperationTime": Timestamp(moment.time, moment.inc + 1)})
-        await self._store.save_position(position)
-        return position
+            _log.error("event history has a gap", cause=cause or _NO_PLACE, newest_seq=newest)
+        return newest
+
+    async def _moment(self) -> Timestamp:
+        async with self._database.client.start_session() as session:
+            await self._database.command("ping", session=session)
+            if session.operation_time is None:
+                raise RuntimeError("MongoDB told no operation time: events need a replica set")
+            return session.operation_time
 
     async def _scan(self, moment: Timestamp, since: datetime) -> AsyncIterator[list[RawBSONDocument]]:
         """Yield pages of the newest changes as they were at `moment`, the oldest first."""
@@ -101,6 +135,10 @@ class Recovery:
                 page = []
         if page:
             yield page
+
+
+def _after(moment: Timestamp, seq: int) -> Position:
+    return Position(seq, {"startAtOperationTime": Timestamp(moment.time, moment.inc + 1)})
 
 
 def _gap(at: datetime, cause: str) -> bytes:

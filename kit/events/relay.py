@@ -25,9 +25,9 @@ from kit.events.frames import RAW, change_bytes
 from kit.events.recovery import Recovery
 from kit.events.store import Collision, EventStore, Position
 from kit.leadership import Leadership
+from kit.mongo import translated
 
 RETENTION = timedelta(days=7)
-_CHECKPOINT_SECONDS = 60.0
 _TRIM_SECONDS = 60.0
 _TRIM_BATCH = 5000
 _FIRST_PAUSE_SECONDS = 0.05
@@ -46,6 +46,8 @@ class EventRelay:
         clock: tells when an event is stored.
         retention: how long events are kept.
         max_batch: the most events in one write.
+        await_seconds: how long one request waits for changes; new ones are delivered at once.
+        checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
     """
 
@@ -58,6 +60,8 @@ class EventRelay:
         *,
         retention: timedelta = RETENTION,
         max_batch: int = 1000,
+        await_seconds: float = 10.0,
+        checkpoint_seconds: float = 60.0,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._database = database
@@ -68,7 +72,21 @@ class EventRelay:
         self._clock = clock
         self._retention = retention
         self._max_batch = max_batch
+        self._await_seconds = await_seconds
+        self._checkpoint_seconds = checkpoint_seconds
         self._on_batch = on_batch
+
+    async def prepare(self) -> None:
+        """Create the indexes and, at the first start, store the place that history begins from.
+
+        Every process calls this before its service accepts the first write.
+
+        Raises:
+            Unavailable: MongoDB cannot be reached.
+        """
+        async with translated():
+            await self._store.prepare()
+            await self._recovery.begin()
 
     async def run(self) -> None:
         """Relay whenever this process leads, until cancelled. Engines may come and go meanwhile."""
@@ -88,7 +106,6 @@ class EventRelay:
         while True:
             started = time.monotonic()
             try:
-                await self._store.prepare()
                 await self._session(cause)
             except Collision as error:
                 _log.warning("the event relay collided", error=str(error))
@@ -104,19 +121,22 @@ class EventRelay:
 
     async def _session(self, cause: str) -> None:
         """Relay from the stored place on; `cause` says why there is none any more."""
+        await self._store.prepare()  # the database may have been dropped meanwhile
         position = None if cause else await self._store.position()
         if position is None:
             now = self._clock.now()
             position = await self._recovery.recover(since=now - self._retention, at=now, cause=cause)
         seq = max(position.seq, await self._store.newest())
         pipeline = _pipeline(position.start, self._collections)
-        async with open_feed(self._database, None, pipeline, RAW, max_batch=self._max_batch) as feed:
+        async with open_feed(
+            self._database, None, pipeline, RAW, await_seconds=self._await_seconds, max_batch=self._max_batch
+        ) as feed:
             await self._copy(feed, seq)
 
     async def _copy(self, feed: Feed[RawBSONDocument], seq: int) -> None:
         # What a predecessor stored comes first in the stream; after a batch without any of it there is no more.
         careful = True
-        checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+        checkpoint_at = time.monotonic() + self._checkpoint_seconds
         while True:
             batch = await feed.next()
             changes = [change_bytes(document) for document in batch.documents]
@@ -131,7 +151,7 @@ class EventRelay:
             elif time.monotonic() >= checkpoint_at:
                 # Without events the place still has to move on, or the oplog would leave it behind.
                 await self._store.save_position(Position(seq, {"resumeAfter": batch.token}))
-                checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+                checkpoint_at = time.monotonic() + self._checkpoint_seconds
 
     async def _unknown(self, changes: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
         by_id = {RawBSONDocument(change, RAW)["id"]: change for change in changes}

@@ -121,6 +121,12 @@ class EventStore:
             return Position(marked["_id"], {"resumeAfter": marked["token"]})
         return None if saved is None else Position(saved["seq"], saved["start"])
 
+    async def save_first_position(self, position: Position) -> None:
+        """Store a place unless there is one."""
+        first = {"seq": position.seq, "start": position.start}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._positions.update_one({"_id": _POSITION_ID}, {"$setOnInsert": first}, upsert=True)
+
     async def save_position(self, position: Position) -> None:
         """Store a place for a time without events; a place with a higher number stays."""
         # A relay that is behind finds no document to update, and its insert collides.

@@ -12,7 +12,6 @@ from grpc._cython import cygrpc
 Entries = tuple[tuple[str, str | bytes], ...]
 
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+", re.ASCII)
-_LEGAL_TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
 _MAX_REMEMBERED = 256
 
 _Metadatum = cygrpc._Metadatum
@@ -57,7 +56,7 @@ def _entry(key: str, value: str | bytes) -> Any:
         value = value.decode("latin-1")
     elif not isinstance(value, str):
         raise TypeError(f"Expected str, not {type(value)}")
-    if _LEGAL_TEXT.fullmatch(value) is None:
+    if not (value.isascii() and value.isprintable()):
         raise cygrpc.ExecuteBatchError(f"Metadata value for key {key} is invalid: Illegal header value")
     return _Metadatum(key, value)
 

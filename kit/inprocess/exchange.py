@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ class Exchange:
         self._pending: tuple[grpc.StatusCode, str, Entries] | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
         self._header_waiters: list[asyncio.Future[None]] | None = None
-        self._callbacks: list[Callable[[], object]] | None = None
+        self._callbacks: list[tuple[Callable[[], object], contextvars.Context]] | None = None
 
     def begin(self, metadata: Any, request: bytes | None) -> None:
         """Send the call to the server, with its whole request or (None) with a stream of requests to come."""
@@ -143,9 +144,9 @@ class Exchange:
 
     def _run_callbacks(self) -> None:
         callbacks, self._callbacks = self._callbacks or [], None
-        for callback in callbacks:
+        for callback, context in callbacks:
             try:
-                callback()
+                context.run(callback)
             except Exception:  # noqa: BLE001 - one callback may not keep the others from being told
                 _log.exception("Error in a callback of a call of [%s]", self.method)
 
@@ -197,10 +198,13 @@ class Exchange:
         """Call `callback` when the call is settled, or now if it is."""
         if self.code is not None:
             callback()
-        elif self._callbacks is None:
-            self._callbacks = [callback]
+            return
+        # The handler's task may be what settles the call; its context is none of the client's business.
+        entry = (callback, contextvars.copy_context())
+        if self._callbacks is None:
+            self._callbacks = [entry]
         else:
-            self._callbacks.append(callback)
+            self._callbacks.append(entry)
 
     async def initial_metadata(self) -> Entries:
         """Return the initial metadata, waiting for it."""

@@ -218,3 +218,8 @@ async def test_nothing_of_the_clients_context_reaches_the_handler(link: Link):
     assert (await link.stub.Unary(link.note())).text == "nothing"
     assert (await link.stub.Unary(link.note())).text == "nothing", "each call has its own"
     assert _LEAK.get() == "from the client"
+    seen = []
+    call = link.stub.Unary(link.note())
+    call.add_done_callback(lambda _: seen.append(_LEAK.get()))
+    await call
+    assert seen == ["from the client"]

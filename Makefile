@@ -27,11 +27,11 @@ install: $(VENV)/.installed ## the environment in .venv, with pinned and hashed 
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Piecework needs Python 3.11 or later; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "Making the environment in $(VENV) (once, a minute or two)"
+	@echo "Making the environment in $(VENV) (once, about two minutes)"
 	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
-	@$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock \
-		| awk '/^(Collecting|Requirement already)/ {printf "."; fflush()} END {print ""}'
-	@$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@(while sleep 2; do printf .; done) & dots=$$!; trap "kill $$dots; echo" EXIT; \
+		$(PY) -m pip install --disable-pip-version-check -qq --require-hashes -r requirements.lock; \
+		$(PY) -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 up: $(VENV)/.installed ## the whole platform on this machine; UP_ARGS="--port 0 --ephemeral"

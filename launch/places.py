@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import msgspec
 
-from kit.engines.secret import write_private
 from launch.errors import CommandFailed
 
 DEFAULT = Path(".data")
@@ -52,6 +51,7 @@ class DataDirectory:
         self.path = path
         self.credentials = path / "credentials.json"
         self.first_start = path / "credentials.json.draft"
+        self.lock = path / "lock"
         self.platform = path / "platform.json"
         self.secrets = path / "secrets.json"
         self.logs = path / "logs"
@@ -79,4 +79,7 @@ def read(path: Path, kind: type[_Value]) -> _Value | None:
 
 def write(path: Path, value: msgspec.Struct) -> None:
     """Write a value as JSON, mode 0600; a reader finds the old content or the new, never a part."""
+    # Imported late: the package of the engines brings the drivers of the databases, and few commands write.
+    from kit.engines.secret import write_private
+
     write_private(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

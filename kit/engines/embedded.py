@@ -83,10 +83,13 @@ class EmbeddedEngines:
 
     async def stop(self) -> None:
         """End all engines that this object started."""
-        for supervisor in self._supervisors:
-            await supervisor.stop()
-        self._supervisors = []
+        await self._stop_watching()
         await asyncio.gather(*(engine.stop() for engine in self._engines()))
+
+    async def kill(self) -> None:
+        """End them at once, as a crash would: for data that nobody will read again, or when nobody wants to wait."""
+        await self._stop_watching()
+        await asyncio.gather(*(engine.kill() for engine in self._engines()))
 
     async def __aenter__(self) -> EmbeddedEngines:
         await self.start()
@@ -96,6 +99,11 @@ class EmbeddedEngines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    async def _stop_watching(self) -> None:
+        for supervisor in self._supervisors:
+            await supervisor.stop()
+        self._supervisors = []
 
     def _engines(self) -> list[MongodEngine | ValkeyEngine]:
         return [engine for engine in (self.mongod, self.valkey) if engine is not None]

@@ -1,0 +1,110 @@
+"""The way to the platform that is to be administered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc.aio
+from piecework.agents.v1 import identity_pb2 as identity
+from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
+
+from kit.caller import ADMIN, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
+from kit.channels import CallOptions, Channels, Outgoing
+from kit.status import from_rpc_error
+from launch import places
+from launch.configuration import configured, require
+from launch.errors import CommandFailed
+from launch.running import find_running
+
+if TYPE_CHECKING:
+    from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
+
+_TIMEOUT_SECONDS = 10.0
+_SELF = service_caller("admin")
+
+
+class Administration:
+    """Stubs of the services, and the options of calls to them.
+
+    Args:
+        channels: the way to the services.
+        outgoing: signs calls.
+    """
+
+    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
+        self.identities: IdentityServiceAsyncStub = IdentityServiceStub(channels.get("agents"))
+        self.queue: QueueServiceAsyncStub = QueueServiceStub(channels.get("tasks"))
+        self._outgoing = outgoing
+
+    @property
+    def options(self) -> CallOptions:
+        """The options of a call on behalf of the installation."""
+        return self._outgoing(_SELF, timeout=_TIMEOUT_SECONDS)
+
+    def options_for(self, operator_id: int) -> CallOptions:
+        """Return the options of a call on behalf of an operator."""
+        caller = Caller(kind="operator", operator_id=operator_id, scopes=(*OPERATOR_SCOPES, ADMIN))
+        return self._outgoing(caller, timeout=_TIMEOUT_SECONDS)
+
+    async def operators(self) -> list[identity.Operator]:
+        """Return all operators by id."""
+        answer = await self.identities.ListOperators(identity.ListOperatorsRequest(), **self.options)
+        return list(answer.operators)
+
+    async def operator(self, name_or_id: str) -> identity.Operator:
+        """Return the operator with this name or id.
+
+        Raises:
+            CommandFailed: there is none.
+        """
+        operators = await self.operators()
+        for operator in operators:
+            if name_or_id in (operator.name, str(operator.id)):
+                return operator
+        known = ", ".join(operator.name for operator in operators) or "none yet"
+        raise CommandFailed(f"there is no operator {name_or_id}", f"Operators: {known}.")
+
+
+@asynccontextmanager
+async def connected(data_dir: Path | None) -> AsyncIterator[Administration]:
+    """Connect to the platform of a data directory, else to that of the settings, else to that of the usual directory.
+
+    Raises:
+        CommandFailed: nothing runs there, or a call was refused.
+    """
+    addresses, key = _locate(data_dir)
+    channels = Channels(addresses)
+    try:
+        yield Administration(channels, Outgoing(CallerSigner(key)))
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            place = ", ".join(sorted(set(addresses.values())))
+            raise CommandFailed(
+                f"the platform at {place} does not answer", "Is it running? Try piecework doctor."
+            ) from error
+        raise CommandFailed(from_rpc_error(error).message) from error
+    finally:
+        await channels.close()
+
+
+def _locate(data_dir: Path | None) -> tuple[dict[str, str], str]:
+    if data_dir is None:
+        settings = configured()
+        if settings.agents_address and settings.tasks_address:
+            require(settings, "caller_key")
+            return {"agents": settings.agents_address, "tasks": settings.tasks_address}, settings.caller_key
+    directory = places.DataDirectory(places.choose(data_dir))
+    platform = find_running(directory)
+    secrets = places.read(directory.secrets, places.PlatformSecrets)
+    if platform is None or secrets is None:
+        raise CommandFailed(
+            f"no platform runs on {directory.path}",
+            f"Start one with `piecework up --data-dir {directory.path}`, name its directory with --data-dir, or set\n"
+            "PIECEWORK_AGENTS_ADDRESS, PIECEWORK_TASKS_ADDRESS and PIECEWORK_CALLER_KEY.",
+        )
+    return {"agents": platform.grpc, "tasks": platform.grpc}, secrets.caller_key

@@ -1,0 +1,56 @@
+"""The command line: every command of `piecework`, and what happens when one fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+
+import typer
+
+from launch.errors import CommandFailed
+from launch.terminal import complain
+
+_COMMANDS = {
+    "up": "launch.up.command:up",
+    "serve": "launch.serve:serve",
+    "worker": "launch.worker.command:worker",
+    "admin": "launch.admin.group:app",
+    "doctor": "launch.doctor.command:doctor",
+    "demo": "launch.demo.command:demo",
+}
+
+
+def build(names: Iterable[str]) -> typer.Typer:
+    """Return the application with these commands."""
+    app = typer.Typer(
+        name="piecework",
+        help="Gives work to AI agents and gets it back done.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    # With a callback, a lone command stays a command and does not become the program.
+    @app.callback(no_args_is_help=True)
+    def piecework() -> None:
+        """Give work to AI agents and get it back done."""
+
+    for name in names:
+        module, attribute = _COMMANDS[name].split(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    # Only what is needed is imported: a worker should not wait for the database driver of the server.
+    named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    try:
+        build([named] if named in _COMMANDS else _COMMANDS)(prog_name="piecework")
+    except CommandFailed as error:
+        complain(error)
+        sys.exit(error.status)

@@ -1,0 +1,1 @@
+"""`piecework up`: the whole platform on one machine."""

@@ -1,0 +1,36 @@
+"""What a person reads when the platform serves."""
+
+from __future__ import annotations
+
+from launch.credentials import Credentials
+from launch.terminal import say
+from launch.up.claim import Premises
+
+_TEXT = """
+  API      {gateway}/api/docs      (openapi.json, metrics and health beside it)
+  Keys     {credentials}
+  Logs     {logs}
+{stay}
+  Try it:
+    KEY=$(python3 -c "import json; print(json.load(open('{credentials}'))['operators'][0]['key'])")
+    curl -H "Authorization: Bearer $KEY" {gateway}/api/projects/{project}/stats
+    piecework worker --data-dir {directory} --project {name} --agent me -- cat
+
+  Ctrl-C ends it."""
+
+
+def greet(credentials: Credentials, premises: Premises, *, ephemeral: bool) -> None:
+    """Print that the platform is ready, for programs, and how to use it, for people."""
+    say(f"piecework ready: {credentials.gateway}")
+    data = "in memory, gone at the end" if ephemeral else str(premises.data.path)
+    say(
+        _TEXT.format(
+            gateway=credentials.gateway,
+            credentials=premises.public.credentials,
+            logs=premises.data.log_file,
+            stay=f"  Data     {data}\n",
+            project=credentials.project.id,
+            name=credentials.project.name,
+            directory=premises.public.path,
+        )
+    )

@@ -1,0 +1,158 @@
+"""One run of `piecework up`, from the locks to the last child process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from kit import logs
+from kit.engines import EmbeddedEngines, EngineError
+from kit.settings import Settings
+from launch import addresses, places, targets
+from launch.errors import CommandFailed
+from launch.first_start import FirstStart
+from launch.places import DataDirectory, PlatformSecrets, RunningPlatform
+from launch.platform import Platform
+from launch.signals import StopSignals
+from launch.terminal import err
+from launch.up.claim import Premises, claim
+from launch.up.greeting import greet
+from launch.up.options import UpOptions
+
+# With the five seconds that MongoDB may take this stays below the ten in which `up` promises to end.
+_DRAIN_SECONDS = 1.5
+_STOP_SECONDS = 3.5
+_GRPC_HOST = "127.0.0.1"
+
+_log = structlog.get_logger(__name__)
+
+
+class Installation:
+    """Runs a whole platform in this process.
+
+    Args:
+        options: what was asked for.
+    """
+
+    def __init__(self, options: UpOptions) -> None:
+        self._options = options
+        self._host, self._port = options.settings.host, options.settings.port
+
+    async def run(self) -> None:
+        """Run until a signal comes.
+
+        Raises:
+            CommandFailed: the platform cannot start, or cannot go on.
+        """
+        signals = StopSignals()
+        with claim(self._options) as premises, addresses.take(self._host, self._port) as listener:
+            settings = self._options.settings
+            logs.configure(settings.log_level, file=settings.log_file or str(premises.data.log_file))
+            engines = self._engines(premises)
+            life = asyncio.create_task(self._live(premises, listener, engines, signals.asked))
+            impatience = asyncio.create_task(signals.pressed.wait())
+            await asyncio.wait({life, impatience}, return_when=asyncio.FIRST_COMPLETED)
+            if not life.done():
+                await engines.kill()
+            impatience.cancel()
+            await life
+
+    def _engines(self, premises: Premises) -> EmbeddedEngines:
+        if self._options.ephemeral:  # what is kept in memory must not end up in a configured database
+            return EmbeddedEngines(premises.data.path)
+        settings = self._options.settings
+        return EmbeddedEngines(premises.data.path, mongodb_uri=settings.mongodb_uri, redis_url=settings.redis_url)
+
+    async def _live(
+        self, premises: Premises, listener: socket.socket, engines: EmbeddedEngines, asked: asyncio.Event
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._end, engines)
+            starting = self._start(stack, premises, listener, engines)
+            if await _unless(asked, starting):
+                await _first(asked.wait(), engines.failed)
+                reason = "a signal" if asked.is_set() else "a lost engine"
+                _log.info("the platform stops", reason=reason)
+                err.print("stopping …", style="dim")
+        if engines.failed.done():
+            raise CommandFailed(str(engines.failed.result()), f"More is in {premises.data.log_file}.")
+
+    async def _start(
+        self, stack: AsyncExitStack, premises: Premises, listener: socket.socket, engines: EmbeddedEngines
+    ) -> None:
+        with err.status("starting MongoDB and Valkey …"):
+            await _explained(engines.start(), premises)
+        settings = self._configure(premises.public, engines)
+        port = listener.getsockname()[1]
+        gateway = addresses.url(self._host, port)
+        with err.status("starting the services …"):
+            platform = Platform(settings, targets.SERVICES, f"{_GRPC_HOST}:{settings.grpc_port}", {})
+            stack.push_async_callback(_within, _STOP_SECONDS, platform.stop)
+            await platform.start()
+            credentials = await FirstStart(platform.channels, platform.outgoing, premises.public).complete(gateway)
+            listener.close()  # it kept the port for us so far
+            await _explained(platform.open_gateway(self._host, port), premises)
+        running = RunningPlatform(gateway, f"{_GRPC_HOST}:{platform.grpc_port}", os.getpid())
+        places.write(premises.public.platform, running)
+        _log.info("the platform is ready", gateway=gateway)
+        greet(credentials, premises, ephemeral=self._options.ephemeral)
+
+    def _configure(self, public: DataDirectory, engines: EmbeddedEngines) -> Settings:
+        """Return the settings of the services; the key of an installation is made when it starts for the first time."""
+        known = places.read(public.secrets, PlatformSecrets)
+        key = self._options.settings.caller_key or (known.caller_key if known else secrets.token_hex(32))
+        places.write(public.secrets, PlatformSecrets(key))
+        return self._options.settings.replace(
+            mongodb_uri=engines.mongodb_uri,
+            redis_url=engines.redis_url,
+            caller_key=key,
+            drain_seconds=_DRAIN_SECONDS,
+        )
+
+    async def _end(self, engines: EmbeddedEngines) -> None:
+        if self._options.ephemeral:  # nothing has to be kept, so nothing has to be waited for
+            await engines.kill()
+        await engines.stop()
+
+
+async def _explained(start: Coroutine[Any, Any, Any], premises: Premises) -> None:
+    try:
+        await start
+    except (EngineError, OSError) as error:
+        raise CommandFailed(str(error), f"Try piecework doctor, and look into {premises.data.path}.") from error
+
+
+async def _within(seconds: float, stop: Any) -> None:
+    """Stop something; what does not end in time is left to the end of the process."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop()
+    except TimeoutError:
+        _log.warning("a part of the platform did not end in time", seconds=seconds)
+
+
+async def _unless(event: asyncio.Event, job: Coroutine[Any, Any, None]) -> bool:
+    """Do `job` and return True; give it up and return False when `event` is set before it is done."""
+    task = asyncio.create_task(job)
+    await _first(event.wait(), task)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+        return False
+    await task
+    return True
+
+
+async def _first(one: Coroutine[Any, Any, Any], other: asyncio.Future[Any]) -> None:
+    waiting = asyncio.ensure_future(one)
+    try:
+        await asyncio.wait({waiting, other}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()

@@ -1,0 +1,118 @@
+"""Builds the gateway from its parts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.addresses import Origins
+from gateway.auth import Authenticator
+from gateway.call import Services
+from gateway.edge import Edge
+from gateway.endpoint import BODY_LIMIT_BYTES, Endpoint
+from gateway.faces import ops, queue
+from gateway.headers import Cors
+from gateway.limits import RateLimiter
+from gateway.observation import HttpMetrics, Observer
+from gateway.openapi import document
+from gateway.peers import Peers
+from gateway.routing import Face
+from gateway.streams import Streams
+from kit.channels import Channels, Outgoing
+from kit.metrics import new_registry
+from kit.redis import Wakeups
+from kit.settings import Settings
+
+REVOKED_CHANNEL = "piecework:revoked"
+
+
+@dataclass(frozen=True)
+class GatewayResources:
+    """What the gateway needs of its process.
+
+    Attributes:
+        settings: the configuration.
+        channels: the way to the services.
+        outgoing: signs calls to them.
+        redis: a client made by `kit.redis.connect`, which stays the caller's to close; None: limits are counted here
+            alone and revocations of other processes are noticed after some seconds.
+        registry: where metrics are registered and what `/metrics` shows.
+        middlewares: middlewares that go outside of everything, for example tracing.
+        heartbeat_seconds: how long an event stream may be silent before a comment is sent.
+        streams_per_operator: how many event streams one operator may have open here.
+    """
+
+    settings: Settings
+    channels: Channels
+    outgoing: Outgoing
+    redis: Any = None
+    registry: CollectorRegistry = field(default_factory=new_registry)
+    middlewares: Sequence[Any] = ()
+    heartbeat_seconds: float = 15.0
+    streams_per_operator: int = 100
+
+
+def build_app(resources: GatewayResources) -> web.Application:
+    """Return the gateway, ready to be run; see `gateway.server`. Must be called on the event loop."""
+    settings = resources.settings
+    peers = Peers(resources.channels, resources.outgoing)
+    authenticator = Authenticator(peers.identities, resources.outgoing)
+    streams = Streams(per_operator=resources.streams_per_operator, heartbeat_seconds=resources.heartbeat_seconds)
+    metrics = HttpMetrics(resources.registry)
+    operations = ops.Operations(resources.registry, metrics)
+    faces = (queue.face(settings.queue_rate_limit if settings.rate_limits else ""), ops.face(operations))
+    operations.document = document(faces)
+    edge = Edge(
+        faces,
+        _limiters(faces, resources.redis),
+        authenticator,
+        Origins(settings.trusted_proxies),
+        Cors(settings.cors_origins),
+        Observer(metrics),
+    )
+    app = web.Application(middlewares=[*resources.middlewares, edge.around], client_max_size=BODY_LIMIT_BYTES)
+    app.on_response_prepare.append(edge.finish_headers)
+    _add_routes(app, faces, Services(peers, authenticator, streams))
+    _follow_revocations(app, authenticator, resources.redis)
+    _end_streams(app, streams)
+    return app
+
+
+def _limiters(faces: Sequence[Face], redis: Any) -> dict[str, RateLimiter]:
+    pool = None if redis is None else redis.connection_pool
+    return {face.name: RateLimiter(face.rates, face.name, pool) for face in faces if face.rates}
+
+
+def _add_routes(app: web.Application, faces: Sequence[Face], services: Services) -> None:
+    for face in faces:
+        for route in face.routes:
+            endpoint = Endpoint(route, face, services)
+            if route.method == "GET" and route.media_type != "text/event-stream":
+                app.router.add_get(route.path, endpoint.handle, allow_head=True)
+            else:
+                app.router.add_route(route.method, route.path, endpoint.handle)
+
+
+def _follow_revocations(app: web.Application, authenticator: Authenticator, redis: Any) -> None:
+    async def follow(_app: web.Application) -> Any:
+        revocations = Wakeups(redis, REVOKED_CHANNEL)
+        revocations.on_message(authenticator.revoke)
+        revocations.on_resume(authenticator.forget_all)
+        await revocations.start()
+        yield
+        await revocations.close()
+
+    app.cleanup_ctx.append(follow)
+
+
+def _end_streams(app: web.Application, streams: Streams) -> None:
+    async def end(_app: web.Application) -> None:
+        streams.end()
+        await asyncio.sleep(0)
+
+    app.on_shutdown.append(end)

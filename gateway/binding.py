@@ -1,0 +1,166 @@
+"""Fills a request message from the parts of an HTTP request, and tells which part a field of the message came from.
+
+Struct fields are named as the fields of the message, so most of it goes by itself; a route names only what lies
+elsewhere, for example `{"type_id": "task.type_id"}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from gateway.rules import field_at, is_map
+from gateway.words import camel
+
+Words = Mapping[str, Mapping[str, int]]
+Setter = Callable[[Any, Any], None]
+
+_INT_LIMITS = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+}
+_SEGMENT = re.compile(r'([A-Za-z_]\w*)((?:\[(?:\d+|"(?:[^"\\]|\\.)*")\])?)')
+_KEY = re.compile(r'\["(.*)"\]$', re.DOTALL)
+
+
+class Binding:
+    """How the parts of a request become the message `request`.
+
+    Args:
+        request: the class of the message.
+        parts: the struct of the body, of the query and the names of path parameters (as struct field names).
+        places: where a field of these lies in the message, when not under its own name at the top; empty: nowhere.
+        words: for each enum, by full name, the words of the face and their numbers.
+    """
+
+    def __init__(
+        self,
+        request: type[Message],
+        *,
+        structs: tuple[type[msgspec.Struct], ...] = (),
+        path_names: tuple[str, ...] = (),
+        places: Mapping[str, str] | None = None,
+        words: Words | None = None,
+    ) -> None:
+        self.request = request
+        self.places = dict(places or {})
+        self._words = words or {}
+        descriptor = request.DESCRIPTOR
+        self._path = {name: self._setter(descriptor, self.places.get(name, name), None) for name in path_names}
+        self._fillers = {struct: self._filler(struct, descriptor, self.places) for struct in structs}
+        self._back = {place: name for name, place in self.places.items() if place}
+
+    def fill(self, path: Mapping[str, str], *parts: msgspec.Struct) -> Message:
+        """Return a new message with the values of the path and of the structs; fields that are not set are left out."""
+        message = self.request()
+        for name, setter in self._path.items():
+            setter(message, path[camel(name)])
+        for part in parts:
+            self._fillers[type(part)](message, part)
+        return message
+
+    def source(self, place: str) -> str:
+        """Return where a field of the message, such as `task.variables["a"]`, came from: here `variables.a`."""
+        segments = [found.groups() for found in _SEGMENT.finditer(place)]
+        names = [name for name, _ in segments]
+        for count in range(len(names), 0, -1):
+            origin = self._back.get(".".join(names[:count]))
+            if origin is not None:
+                rest = segments[count:]
+                head = camel(origin) + _subscript(segments[count - 1][1])
+                return ".".join([head, *(camel(name) + _subscript(sub) for name, sub in rest)])
+        return ".".join(camel(name) + _subscript(sub) for name, sub in segments)
+
+    def _filler(
+        self, struct: type[msgspec.Struct], descriptor: Any, places: Mapping[str, str]
+    ) -> Callable[[Any, Any], None]:
+        setters = [
+            (field.name, self._setter(descriptor, place, field.type))
+            for field in msgspec.structs.fields(struct)
+            if (place := places.get(field.name, field.name))
+        ]
+
+        def fill(message: Any, part: Any) -> None:
+            for name, setter in setters:
+                value = getattr(part, name)
+                if value is not msgspec.UNSET:
+                    setter(message, value)
+
+        return fill
+
+    def _setter(self, descriptor: Any, place: str, kind: Any) -> Setter:
+        field = field_at(descriptor, place)
+        setter = self._set_field(field, kind)
+        parents = place.split(".")[:-1]
+        if not parents:
+            return setter
+
+        def nested(message: Any, value: Any) -> None:
+            for name in parents:
+                message = getattr(message, name)
+                message.SetInParent()
+            setter(message, value)
+
+        return nested
+
+    def _set_field(self, field: FieldDescriptor, kind: Any) -> Setter:
+        name = field.name
+        if is_map(field):
+            return lambda message, value: getattr(message, name).update(value)
+        if field.message_type is not None:
+            return self._set_message(field, self._filler(_struct_in(kind), field.message_type, {}))
+        if field.is_repeated:
+            return lambda message, value: getattr(message, name).extend(value)
+        if field.enum_type is not None:
+            words = self._words[field.enum_type.full_name]
+            return lambda message, value: setattr(message, name, words[value])
+        if field.cpp_type in _INT_LIMITS:
+            return _set_integer(name, *_INT_LIMITS[field.cpp_type])
+        if name.endswith("_json"):
+            return lambda message, value: setattr(message, name, msgspec.json.encode(value).decode())
+        return lambda message, value: setattr(message, name, value)
+
+    def _set_message(self, field: FieldDescriptor, fill: Callable[[Any, Any], None]) -> Setter:
+        name = field.name
+
+        def set_each(message: Any, value: Any) -> None:
+            items = getattr(message, name)
+            for item in value:
+                fill(items.add(), item)
+
+        def set_one(message: Any, value: Any) -> None:
+            inner = getattr(message, name)
+            inner.SetInParent()
+            fill(inner, value)
+
+        return set_each if field.is_repeated else set_one
+
+
+def _set_integer(name: str, least: int, most: int) -> Setter:
+    # A number that the field cannot hold becomes the nearest one that it can: the field's own rule then refuses it.
+    def set_integer(message: Any, value: int) -> None:
+        setattr(message, name, least if value < least else min(value, most))
+
+    return set_integer
+
+
+def _struct_in(kind: Any) -> type[msgspec.Struct]:
+    """Return the struct class inside a type such as `list[Item] | UnsetType`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    for part in getattr(kind, "__args__", ()):
+        try:
+            return _struct_in(part)
+        except TypeError:
+            continue
+    raise TypeError(f"no struct in {kind!r}")
+
+
+def _subscript(text: str) -> str:
+    key = _KEY.match(text)
+    return f".{key.group(1)}" if key else text

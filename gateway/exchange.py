@@ -1,0 +1,36 @@
+"""What is known about one request while it is being answered."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.limits import Allowance
+from kit.caller import ANONYMOUS, Caller
+
+
+class Exchange:
+    """One request and what was found out about it.
+
+    Attributes:
+        correlation_id: the id under which it is logged.
+        started: when it came, in seconds of the performance counter.
+        client: the client's address.
+        secure: whether it came over HTTPS.
+        route: the path template of its route, or `unmatched`: never the path itself, whose values have no bound.
+        caller: the party that it acts for.
+        allowance: what the rate limit leaves to the client; None when it is not limited.
+    """
+
+    __slots__ = ("allowance", "caller", "client", "correlation_id", "route", "secure", "started")
+
+    def __init__(self, correlation_id: str, started: float, client: str, *, secure: bool) -> None:
+        self.correlation_id = correlation_id
+        self.started = started
+        self.client = client
+        self.secure = secure
+        self.route = "unmatched"
+        self.caller: Caller = ANONYMOUS
+        self.allowance: Allowance | None = None
+
+
+EXCHANGE = web.RequestKey("exchange", Exchange)

@@ -1,0 +1,166 @@
+"""The table of the operations face."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from gateway.call import Call
+from gateway.faces.ops import documents, schemas
+from gateway.faces.queue.dialect import QueueDialect, now_text
+from gateway.observation import HttpMetrics
+from gateway.routing import Access, Face, Route
+
+_TAG = "Operations"
+
+
+class Operations:
+    """Answers questions about the gateway itself.
+
+    Args:
+        registry: the series of the process.
+        metrics: those of its HTTP requests.
+
+    Attributes:
+        document: the OpenAPI document as it is served; set once all faces are known.
+    """
+
+    def __init__(self, registry: CollectorRegistry, metrics: HttpMetrics) -> None:
+        self._registry = registry
+        self._metrics = metrics
+        self._started = time.monotonic()
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first look has nothing to compare with
+        self._dialect = QueueDialect()
+        self.document = b"{}"
+
+    async def health(self, call: Call) -> web.Response:
+        """Tell whether the platform works."""
+        healthy = await call.peers.storage_healthy()
+        data = schemas.Health(
+            status="healthy" if healthy else "unhealthy",
+            timestamp=now_text(),
+            uptime=self._uptime,
+            storage=schemas.Storage(healthy, "mongodb"),
+        )
+        body = self._dialect.success(data) if healthy else self._dialect.refusal(data, "Storage is not available")
+        return web.Response(body=body, status=200 if healthy else 503, headers={"Content-Type": "application/json"})
+
+    async def metrics(self, call: Call) -> web.Response:
+        """Return the series in the format that Prometheus asks for."""
+        encode, content_type = choose_encoder(call.request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def metrics_json(self, call: Call) -> schemas.Numbers:
+        """Return a few numbers for people."""
+        counted = self._metrics
+        mean = counted.seconds * 1000 / counted.total if counted.total else 0.0
+        return schemas.Numbers(
+            requests_total=counted.total,
+            requests_success=counted.total - counted.failed,
+            requests_error=counted.failed,
+            response_time_avg=round(mean, 3),
+            active_sessions=call.services.authenticator.active_sessions,
+            system=schemas.System(
+                memory_usage=round(self._process.memory_percent(), 2),
+                cpu_usage=round(self._process.cpu_percent() / (psutil.cpu_count() or 1), 2),
+                uptime=self._uptime,
+            ),
+        )
+
+    async def openapi(self, _call: Call) -> web.Response:
+        """Return the OpenAPI document."""
+        return web.Response(body=self.document, headers={"Content-Type": "application/json"})
+
+    async def docs(self, _call: Call) -> web.Response:
+        """Return the page of the interactive documentation."""
+        return documents.page()
+
+    async def docs_asset(self, call: Call) -> web.Response:
+        """Return a file that the page needs."""
+        return documents.asset(call.request.match_info["asset"])
+
+    @property
+    def _uptime(self) -> int:
+        return int(time.monotonic() - self._started)
+
+
+def face(operations: Operations) -> Face:
+    """Return the operations face."""
+    return Face("ops", "/", (*_numbers(operations), *_documents(operations)), QueueDialect())
+
+
+def _numbers(operations: Operations) -> tuple[Route, ...]:
+    shared: dict[str, Any] = {"tag": _TAG, "access": Access.OPEN}
+    return (
+        Route(
+            "GET",
+            "/health",
+            "getHealth",
+            "Tell whether the platform works",
+            handler=operations.health,
+            answer=schemas.Health,
+            description="The status is 503, and `success` false, while the storage cannot be reached.",
+            **shared,
+        ),
+        Route(
+            "GET",
+            "/metrics",
+            "getMetrics",
+            "Metrics for Prometheus",
+            handler=operations.metrics,
+            answer=str,
+            media_type="text/plain",
+            **shared,
+        ),
+        Route(
+            "GET",
+            "/metrics/json",
+            "getMetricsJson",
+            "A few numbers for people",
+            handler=operations.metrics_json,
+            answer=schemas.Numbers,
+            **shared,
+        ),
+    )
+
+
+def _documents(operations: Operations) -> tuple[Route, ...]:
+    shared: dict[str, Any] = {"tag": _TAG, "access": Access.OPEN}
+    return (
+        Route(
+            "GET",
+            "/openapi.json",
+            "getOpenApi",
+            "This document",
+            handler=operations.openapi,
+            answer=dict[str, Any],
+            **shared,
+        ),
+        Route(
+            "GET",
+            "/api/docs",
+            "getDocs",
+            "The interactive documentation",
+            handler=operations.docs,
+            answer=str,
+            media_type="text/html",
+            **shared,
+        ),
+        Route(
+            "GET",
+            "/api/docs/{asset}",
+            "getDocsAsset",
+            "A file of the interactive documentation",
+            handler=operations.docs_asset,
+            answer=str,
+            media_type="*/*",
+            errors=(404,),
+            **shared,
+        ),
+    )

@@ -1,0 +1,45 @@
+"""The documented answers about the gateway itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class Storage(msgspec.Struct):
+    """Whether what the platform keeps can be reached."""
+
+    healthy: bool
+    provider: Literal["mongodb"]
+
+
+class Health(msgspec.Struct):
+    """Whether the platform works; `uptime` in seconds."""
+
+    status: Literal["healthy", "unhealthy"]
+    timestamp: Time
+    uptime: int
+    storage: Storage
+
+
+class System(msgspec.Struct):
+    """The process of the gateway; memory and processor in percent of the machine, `uptime` in seconds."""
+
+    memory_usage: float
+    cpu_usage: float
+    uptime: int
+
+
+class Numbers(msgspec.Struct):
+    """Requests since the start; the mean response time in milliseconds."""
+
+    requests_total: int
+    requests_success: int
+    requests_error: int
+    response_time_avg: float
+    active_sessions: int
+    system: System

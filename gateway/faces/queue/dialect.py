@@ -1,0 +1,104 @@
+"""The envelope of the queue face, and its words for the states of things."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from piecework.tasks.v1 import queue_pb2, work_pb2
+
+from gateway.errors import Detail, Failure
+from gateway.words import enum_words
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+_PROJECT_STATUS = enum_words(queue_pb2.ProjectStatus.DESCRIPTOR)
+_WORK_STATE = enum_words(work_pb2.WorkState.DESCRIPTOR, {"leased": "running"})
+_DUPLICATES = enum_words(queue_pb2.DuplicateHandling.DESCRIPTOR)
+
+WORDS = {
+    queue_pb2.ProjectStatus.DESCRIPTOR.full_name: {**_PROJECT_STATUS, "all": 0},
+    work_pb2.WorkState.DESCRIPTOR.full_name: _WORK_STATE,
+    queue_pb2.DuplicateHandling.DESCRIPTOR.full_name: _DUPLICATES,
+}
+PROJECT_STATUS: dict[int, Any] = {number: word for word, number in _PROJECT_STATUS.items()}
+TASK_STATUS: dict[int, Any] = {number: word for word, number in _WORK_STATE.items()}
+DUPLICATE_HANDLING: dict[int, Any] = {number: word for word, number in _DUPLICATES.items()}
+
+
+class Envelope(msgspec.Struct):
+    """What every answer is wrapped in. `error` is there when nothing is wrong but there is no task."""
+
+    success: bool
+    data: Any
+    timestamp: Time
+    error: str | UnsetType = UNSET
+
+
+class ErrorBody(msgspec.Struct, rename="camel"):
+    """Every error answer. `validationDetails` is there when fields of the request are at fault."""
+
+    success: Literal[False]
+    error: str
+    timestamp: Time
+    correlation_id: str
+    validation_details: list[Detail] | UnsetType = UNSET
+
+
+class Refused(msgspec.Struct):
+    """Data that is answered with `success: false` and a sentence."""
+
+    data: Any
+    error: str
+
+
+class QueueDialect:
+    """Wraps data and errors as the queue face documents them."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder().encode
+
+    def success(self, data: Any) -> bytes:
+        """Return the body of an answer."""
+        if type(data) is Refused:
+            return self.refusal(data.data, data.error)
+        return self._encode(Envelope(True, data, now_text()))  # noqa: FBT003
+
+    def refusal(self, data: Any, error: str) -> bytes:
+        """Return the body of an answer that has data all the same, but no success."""
+        return self._encode(Envelope(False, data, now_text(), error))  # noqa: FBT003
+
+    def failure(self, failure: Failure, correlation_id: str) -> bytes:
+        """Return the body of an error."""
+        details = list(failure.details) or UNSET
+        return self._encode(ErrorBody(False, failure.message, now_text(), correlation_id, details))  # noqa: FBT003
+
+    def success_type(self, data: Any) -> Any:
+        """Return the type of the body of an answer, for the documentation."""
+        items = getattr(data, "__args__", ())
+        name = f"{items[0].__name__}ListAnswer" if items else f"{data.__name__}Answer"
+        fields: list[Any] = [("success", bool), ("data", data), ("timestamp", Time), ("error", str | UnsetType, UNSET)]
+        return msgspec.defstruct(name, fields)
+
+    @property
+    def failure_type(self) -> Any:
+        """The type of the body of an error, for the documentation."""
+        return ErrorBody
+
+
+_second = 0
+_text = ""
+
+
+def now_text() -> str:
+    """Return the time in the format of the face."""
+    global _second, _text
+    now_ms = time.time_ns() // 1_000_000
+    second, millisecond = divmod(now_ms, 1000)
+    if second != _second:
+        _text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        _second = second
+    return f"{_text}.{millisecond:03d}Z"

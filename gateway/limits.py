@@ -1,0 +1,103 @@
+"""How often one client address may call: shared through Redis, or counted here while Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import limits
+import msgspec
+import structlog
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+
+_log = structlog.get_logger(__name__)
+_LOST = (OSError, TimeoutError, asyncio.TimeoutError)
+_RETRY_SECONDS = 5.0
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left to a client.
+
+    Attributes:
+        limit: requests in one window.
+        remaining: requests left in this window; below zero when the limit is passed.
+        reset_at: when the window ends, in seconds since the epoch.
+        wait_seconds: until the window ends.
+    """
+
+    limit: int
+    remaining: int
+    reset_at: int
+    wait_seconds: int
+
+
+class RateLimiter:
+    """Counts requests per client address in windows of fixed length.
+
+    Windows begin at whole multiples of their length since the epoch. So the counter's key tells the window, nobody has
+    to ask when it ends, and a request costs one round trip.
+
+    Args:
+        rates: one or more limits in the notation of the `limits` library, for example `100/15 minutes`.
+        scope: what is limited, so that several limiters can share one Redis.
+        connection_pool: the pool of a redis-py client; None counts in this process alone.
+        now: the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self, rates: str, scope: str, connection_pool: Any = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._items = limits.parse_many(rates)
+        self._scope = scope
+        self._now = now
+        self._local = MemoryStorage()
+        self._shared: RedisStorage | None = None
+        self._lost: tuple[type[BaseException], ...] = _LOST
+        if connection_pool is not None:
+            self._shared = RedisStorage(
+                "async+redis://", implementation="redispy", key_prefix="piecework", connection_pool=connection_pool
+            )
+            errors = self._shared.base_exceptions
+            self._lost = (*_LOST, *(errors if isinstance(errors, tuple) else (errors,)))
+        self._away_until = 0.0
+
+    async def hit(self, address: str) -> Allowance:
+        """Count one request of `address` and return what is left to it, by the tightest of the limits."""
+        allowances = await asyncio.gather(*(self._hit(item, address) for item in self._items))
+        return min(allowances, key=lambda allowance: allowance.remaining)
+
+    async def _hit(self, item: limits.RateLimitItem, address: str) -> Allowance:
+        now = self._now()
+        length = item.get_expiry()
+        window = int(now // length)
+        count = await self._count(f"limit:{self._scope}:{length}:{window}:{address}", length)
+        reset_at = (window + 1) * length
+        return Allowance(item.amount, item.amount - count, reset_at, max(1, int(reset_at - now) + 1))
+
+    async def _count(self, key: str, length: int) -> int:
+        storage: Storage = self._local
+        if self._shared is not None and self._now() >= self._away_until:
+            storage = self._shared
+        try:
+            return await storage.incr(key, length)
+        except self._lost as error:
+            # Losing Redis loosens the limit to one per process; it never refuses a request.
+            self._away_until = self._now() + _RETRY_SECONDS
+            _log.warning("rate limits are counted per process: Redis is away", problem=str(error))
+            return await self._local.incr(key, length)
+
+
+def limit_key(address: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 network that one IPv6 customer has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 6:
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((parsed, 64), strict=False).network_address)
+    return address

@@ -1,0 +1,87 @@
+"""One log line and the three numbers that matter (rate, errors, duration) for each HTTP request."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.exchange import Exchange
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLIENT_GONE = 499
+
+_log = structlog.get_logger("gateway.access")
+
+
+class HttpMetrics:
+    """The Prometheus series of the requests of one process. Labels are route templates: their number is bounded.
+
+    Args:
+        registry: where the series are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("method", "route", "status")
+        self._requests = Counter(
+            "piecework_http_requests", "Requests that have been answered.", labels, registry=registry
+        )
+        self._seconds = Histogram(
+            "piecework_http_request_duration_seconds",
+            "Time from the first line of a request to the end of its answer.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge("piecework_http_in_flight", "Requests being answered.", registry=registry)
+        self.total = 0
+        self.failed = 0
+        self.seconds = 0.0
+        self._series = lru_cache(maxsize=4096)(self._look_up)
+
+    def record(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        requests, durations = self._series(method, route, status)
+        requests.inc()
+        durations.observe(seconds)
+        self.total += 1
+        self.failed += status >= 400
+        self.seconds += seconds
+
+    def _look_up(self, method: str, route: str, status: int) -> tuple[Any, Any]:
+        shown = method if method in _METHODS else "other"
+        return self._requests.labels(shown, route, str(status)), self._seconds.labels(shown, route)
+
+
+class Observer:
+    """Logs and counts requests when they have been answered.
+
+    Args:
+        metrics: the series to feed.
+    """
+
+    def __init__(self, metrics: HttpMetrics) -> None:
+        self._metrics = metrics
+
+    def begin(self) -> None:
+        """Note that a request has come."""
+        self._metrics.in_flight.inc()
+
+    def end(self, exchange: Exchange, method: str, status: int) -> None:
+        """Note that a request has been answered, or that its client has gone (499)."""
+        seconds = time.perf_counter() - exchange.started
+        self._metrics.in_flight.dec()
+        self._metrics.record(method, exchange.route, status, seconds)
+        _log.info(
+            "request",
+            method=method,
+            route=exchange.route,
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            correlation_id=exchange.correlation_id,
+            operator_id=exchange.caller.operator_id,
+        )

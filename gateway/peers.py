@@ -1,0 +1,48 @@
+"""The services behind the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub, SessionServiceStub
+from piecework.tasks.v1.events_pb2_grpc import EventServiceStub
+from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
+
+from kit.channels import Channels, Outgoing
+
+if TYPE_CHECKING:
+    from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub, SessionServiceAsyncStub
+    from piecework.tasks.v1.events_pb2_grpc import EventServiceAsyncStub
+    from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
+
+_HEALTH_SECONDS = 2.0
+_STORAGE_SERVICE = "piecework.tasks.v1.QueueService"
+
+
+class Peers:
+    """The stubs of the services that the gateway speaks to. Must be made on the event loop.
+
+    Args:
+        channels: the way to them.
+        outgoing: puts the caller and the deadline on calls.
+    """
+
+    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
+        tasks, agents = channels.get("tasks"), channels.get("agents")
+        self.outgoing = outgoing
+        self.queue: QueueServiceAsyncStub = QueueServiceStub(tasks)
+        self.events: EventServiceAsyncStub = EventServiceStub(tasks)
+        self.identities: IdentityServiceAsyncStub = IdentityServiceStub(agents)
+        self.sessions: SessionServiceAsyncStub = SessionServiceStub(agents)
+        self._health = health_pb2_grpc.HealthStub(tasks)
+
+    async def storage_healthy(self) -> bool:
+        """Tell whether the tasks service can be reached and says that its storage works."""
+        request = health_pb2.HealthCheckRequest(service=_STORAGE_SERVICE)
+        try:
+            answer = await self._health.Check(request, timeout=_HEALTH_SECONDS)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,128 @@
+"""What a face is: a table of routes and a dialect. All that is said about a route stands in its row."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from google.protobuf.message import Message
+
+from gateway.binding import Words
+
+if TYPE_CHECKING:
+    from gateway.call import Call
+    from gateway.errors import Failure
+
+
+class Access(Enum):
+    """Who may use a route: anybody, or whoever has a valid credential.
+
+    An open route that gets a credential checks it all the same, and acts for whom it names.
+    """
+
+    OPEN = "open"
+    CREDENTIAL = "credential"
+
+
+class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """No query parameters."""
+
+
+Handler = Callable[["Call"], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of a face's table.
+
+    Attributes:
+        method: HTTP method.
+        path: template with `{camelCase}` parameters.
+        name: unique name of the operation in the documentation.
+        summary: one sentence.
+        tag: the chapter of the documentation.
+        handler: answers a call with the data of the answer, or with a whole response.
+        answer: the type of that data; None when the handler makes the response.
+        request: the message that the request becomes; its rules are those of the parameters and the body.
+        body: the struct of the JSON body; None when there is none.
+        query: the struct of the query.
+        places: where a field of path, query or body lies in `request` when not under its own name at the top.
+        status: of the answer when all goes well.
+        errors: the statuses that the route adds to those that follow from the other columns.
+        access: who may use it.
+        idempotent: whether it takes an `Idempotency-Key`.
+        media_type: what the answer is.
+        description: more than the summary, where needed.
+        request_headers: further headers that it reads, and what they mean.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    tag: str
+    handler: Handler
+    answer: Any = None
+    request: type[Message] | None = None
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] = NoQuery
+    places: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    access: Access = Access.CREDENTIAL
+    idempotent: bool = False
+    media_type: str = "application/json"
+    description: str = ""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the path parameters, in order."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+
+class Dialect(Protocol):
+    """How a face wraps what it says."""
+
+    def success(self, data: Any) -> bytes:
+        """Return the body of an answer."""
+        ...
+
+    def failure(self, failure: Failure, correlation_id: str) -> bytes:
+        """Return the body of an error."""
+        ...
+
+    def success_type(self, data: Any) -> Any:
+        """Return the type of the body of an answer whose data has the type `data`, for the documentation."""
+        ...
+
+    @property
+    def failure_type(self) -> Any:
+        """The type of the body of an error, for the documentation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Face:
+    """One public API.
+
+    Attributes:
+        name: for example `queue`.
+        prefix: the paths that it answers, also those that do not exist; the longest prefix wins.
+        routes: its table.
+        dialect: how it wraps data and errors.
+        words: the words of its enums, by full name of the enum.
+        rates: its rate limit, in the notation of the `limits` library; empty when it has none.
+        access: who is told that a path does not exist.
+    """
+
+    name: str
+    prefix: str
+    routes: tuple[Route, ...]
+    dialect: Dialect
+    words: Words = field(default_factory=dict)
+    rates: str = ""
+    access: Access = Access.OPEN

@@ -1,0 +1,207 @@
+"""Server-sent events over `EventService.Watch`: replay, then live, with heartbeats, resumed when a peer is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc.aio
+from aiohttp import web
+from piecework.tasks.v1 import events_pb2
+
+from gateway.call import Call
+from gateway.errors import Failure
+from gateway.headers import correlation_id
+from gateway.streams import Streams
+
+FIRST_MESSAGE_SECONDS = 10.0
+_RECHECK_SECONDS = 60.0
+_RETRY_MS = 2000
+_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0)
+_LOST = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+Frame = Callable[[events_pb2.WatchResponse], bytes]
+
+
+class Watch:
+    """The events of one stream after a cursor, read over as many calls as it takes.
+
+    Args:
+        call: the request on whose behalf they are read.
+        stream: for example `project:<id>`.
+        after: read what came after this number; from now on when None.
+    """
+
+    def __init__(self, call: Call, stream: str, after: int | None) -> None:
+        self._call = call
+        self._stream = stream
+        self._rpc: Any = None
+        self.after = after
+        self.position = 0
+
+    async def open(self) -> None:
+        """Begin to read; what is wrong with the request shows here.
+
+        Raises:
+            AioRpcError: the service refuses, or cannot be reached.
+        """
+        request = events_pb2.WatchRequest(stream=self._stream, after_seq=self.after)
+        options = self._call.peers.outgoing(self._call.identity.caller, timeout=None)
+        self.close()
+        self._rpc = self._call.peers.events.Watch(request, **options)
+        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+            first = await self._rpc.read()
+        if first is grpc.aio.EOF:
+            raise Failure(503, "Service Unavailable", headers={"Retry-After": "1"})
+        self.position = first.position.seq
+        if self.after is None:
+            self.after = self.position
+
+    async def read(self) -> events_pb2.WatchResponse | None:
+        """Return the next event or gap, or None when the stream has ended for good."""
+        while True:
+            try:
+                message = await self._rpc.read()
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _LOST:
+                    return None
+                message = grpc.aio.EOF
+            if message is grpc.aio.EOF:
+                if not await self._resume():
+                    return None
+                continue
+            seq = _seq(message)
+            if seq is None or seq <= (self.after or 0):
+                continue
+            self.after = seq
+            found: events_pb2.WatchResponse = message
+            return found
+
+    def close(self) -> None:
+        """Tell the service that nobody reads any more."""
+        if self._rpc is not None:
+            self._rpc.cancel()
+
+    async def _resume(self) -> bool:
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                await self.open()
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _LOST:
+                    return False
+            except (Failure, TimeoutError):
+                continue
+            else:
+                return True
+        return False
+
+
+class EventStream:
+    """One answer that goes on.
+
+    Args:
+        call: the request that it answers.
+        watch: the events, opened already.
+        frame: makes the bytes of one message.
+    """
+
+    def __init__(self, call: Call, watch: Watch, frame: Frame) -> None:
+        self._call = call
+        self._watch = watch
+        self._frame = frame
+        self._response = web.StreamResponse(headers={**HEADERS, **call.headers})
+        self._written = 0.0
+
+    async def run(self, *, tell_position: bool) -> web.StreamResponse:
+        """Send events until the client goes away, its credential ends, the gateway stops, or there are no more.
+
+        Args:
+            tell_position: whether the first line names the position, so that a client that has seen no event yet can
+                resume from it.
+        """
+        await self._response.prepare(self._call.request)
+        position = f"id: {self._watch.position}\n" if tell_position else ""
+        await self._write(f": {correlation_id(self._call.request)}\nretry: {_RETRY_MS}\n{position}\n".encode())
+        parts: list[Awaitable[None]] = [
+            self._pump(),
+            self._beat(),
+            self._until_credential_ends(),
+            self._until_stopped(),
+        ]
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(ConnectionError):
+            await self._response.write_eof()
+        return self._response
+
+    async def _pump(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            while (message := await self._watch.read()) is not None:
+                await self._write(self._frame(message))
+
+    async def _beat(self) -> None:
+        silence = self._streams.heartbeat_seconds
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(max(0.001, self._written + silence - time.monotonic()))
+                if time.monotonic() - self._written >= silence:
+                    await self._write(b": heartbeat\n\n")
+
+    async def _until_credential_ends(self) -> None:
+        authenticator, identity = self._call.services.authenticator, self._call.identity
+        revoked = authenticator.watch(identity)
+        try:
+            while not revoked.is_set():
+                left = max(0.0, min(_RECHECK_SECONDS, identity.expires_at - time.time()))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left + 0.01):
+                        await revoked.wait()
+                try:
+                    identity = await authenticator.identify(self._call.request.headers)
+                except Failure as failure:
+                    if failure.status == 401:
+                        return
+        finally:
+            authenticator.unwatch(self._call.identity, revoked)
+
+    async def _until_stopped(self) -> None:
+        await self._streams.ending.wait()
+
+    async def _write(self, frame: bytes) -> None:
+        self._written = time.monotonic()
+        await self._response.write(frame)
+
+    @property
+    def _streams(self) -> Streams:
+        return self._call.services.streams
+
+
+def _seq(message: events_pb2.WatchResponse) -> int | None:
+    kind = message.WhichOneof("message")
+    if kind == "event":
+        return message.event.seq
+    return message.gap.to_seq if kind == "gap" else None

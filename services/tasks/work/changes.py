@@ -1,21 +1,26 @@
 """Every change of an item that exists: read, decide, write if nobody was faster, else again.
 
-Changes of one turn of the event loop share one read and one write.
+Changes of one turn of the event loop share one read and one write. Items that this replica has written lately are
+remembered, so that the outcome of a task leased here needs no read: the write is guarded by the item's version, and a
+refusal is believed only of an item that was read just now.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from kit.errors import DomainError
 from services.tasks.work.errors import changed_too_often, item_not_found
-from services.tasks.work.model import DELETED, QUEUED, Transition, WorkItem
+from services.tasks.work.model import DELETED, LEASED, QUEUED, Transition, WorkItem
 
 if TYPE_CHECKING:
     from services.tasks.work.doorbell import Doorbell
     from services.tasks.work.store import WorkStore
 
 _MAX_TRIES = 8
+_MAX_REMEMBERED = 4096
 
 Decision = Callable[[WorkItem], Transition | None]
 
@@ -31,14 +36,23 @@ class WorkChanges:
     def __init__(self, store: WorkStore, doorbell: Doorbell) -> None:
         self._store = store
         self._doorbell = doorbell
+        self._leased: OrderedDict[str, WorkItem] = OrderedDict()
+        self._requeued: list[Callable[[str], None]] = []
 
-    async def change(self, item_id: str, decide: Decision, known: WorkItem | None = None) -> WorkItem:
+    def on_requeue(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the name of a queue whenever an item is put back on it."""
+        self._requeued.append(callback)
+
+    async def find(self, item_id: str) -> WorkItem | None:
+        """Return an item as it is, or as it was when this replica leased it; its queue and owner never change."""
+        return self._leased.get(item_id) or await self._store.read(item_id)
+
+    async def change(self, item_id: str, decide: Decision) -> WorkItem:
         """Change one item.
 
         Args:
             item_id: the item.
             decide: returns the step to take from the item as it is, None to leave it, or raises why not.
-            known: the item as it was read a moment ago, to save the first read.
 
         Returns:
             The item as it is then.
@@ -46,33 +60,62 @@ class WorkChanges:
         Raises:
             NotFound: ITEM_NOT_FOUND.
             Conflict: TOO_MUCH_CONTENTION, or what `decide` raises.
+            DuplicateItem: a unique index refused the change.
         """
-        item = known
+        remembered = self._leased.get(item_id)
+        if remembered is not None:
+            changed = await self._try(remembered, decide)
+            if changed is not None:
+                return changed
         for _ in range(_MAX_TRIES):
-            item = item or await self._store.read(item_id)
+            item = await self._store.read(item_id)
             if item is None or item.state == DELETED:
                 raise item_not_found(item_id)
             step = decide(item)
             if step is None:
                 return item
-            if await self._store.apply(step):
-                self._ring([step])
+            if await self._write(step):
                 return step.after
-            item = None
         raise changed_too_often(item_id)
 
     async def apply_many(self, steps: Sequence[Transition]) -> Sequence[bool]:
         """Write steps that leave a proof, once; tells for each whether it landed."""
         landed = await self._store.apply_many(steps)
-        self._ring([step for step, ok in zip(steps, landed, strict=True) if ok])
+        for step, ok in zip(steps, landed, strict=True):
+            if ok:
+                self._note(step)
         return landed
 
-    def _ring(self, steps: Sequence[Transition]) -> None:
-        for step in steps:
-            after = step.after
-            if after.state == QUEUED and step.before.state != QUEUED:
-                wait = (after.available_at - after.updated_at).total_seconds()
-                if wait > 0:
-                    self._doorbell.ring_after(after.queue, wait)
-                else:
-                    self._doorbell.ring(after.queue, 1)
+    async def _try(self, remembered: WorkItem, decide: Decision) -> WorkItem | None:
+        """Take a step from an item as it is remembered; None when that may not be how it is."""
+        try:
+            step = decide(remembered)
+        except DomainError:
+            step = None
+        if step is not None and await self._write(step):
+            return step.after
+        self._leased.pop(remembered.id, None)
+        return None
+
+    async def _write(self, step: Transition) -> bool:
+        landed = await self._store.apply(step)
+        if landed:
+            self._note(step)
+        return landed
+
+    def _note(self, step: Transition) -> None:
+        after = step.after
+        if after.state == LEASED:
+            self._leased[after.id] = after
+            if len(self._leased) > _MAX_REMEMBERED:
+                self._leased.popitem(last=False)
+            return
+        self._leased.pop(after.id, None)
+        if after.state == QUEUED and step.before.state != QUEUED:
+            for callback in self._requeued:
+                callback(after.queue)
+            wait = (after.available_at - after.updated_at).total_seconds()
+            if wait > 0:
+                self._doorbell.ring_after(after.queue, wait)
+            else:
+                self._doorbell.ring(after.queue, 1)

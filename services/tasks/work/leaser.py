@@ -1,13 +1,15 @@
 """Hands out work.
 
 All requests of this replica for one queue are served together, so that workers never fight over the same items: few
-leasers per database, however many workers.
+leasers per database, however many workers. A batch costs one write; on a busy queue one read serves many batches, for
+a hand-out is guarded by the item's version and by the holder's seat, and whoever loses a race looks again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
     from services.tasks.work.model import WorkItem
     from services.tasks.work.store import WorkStore
 
-_MAX_QUEUES = 1024
+_MAX_LINES = 1024
 _MAX_REQUESTS = 128
-_MAX_ROUNDS = 5
+_MAX_ROUNDS = 8
 _MAX_EXPIRED = 500
+_LOOK_AHEAD = 64
+# How long other replicas' expired leases and more urgent items may go unseen on a busy queue.
+_LOOK_AHEAD_AGE = timedelta(milliseconds=200)
 
 
 class LeaseDemand(msgspec.Struct, frozen=True):
@@ -42,12 +47,37 @@ class LeaseDemand(msgspec.Struct, frozen=True):
     operator_id: int | None = None
 
 
+class _Order:
+    """A demand, and what it has been given so far."""
+
+    __slots__ = ("demand", "items")
+
+    def __init__(self, demand: LeaseDemand) -> None:
+        self.demand = demand
+        self.items: list[WorkItem] = []
+
+    @property
+    def missing(self) -> int:
+        return self.demand.max_items - len(self.items)
+
+
+class _Line:
+    """Those who ask for work of one queue, and what a busy queue was seen to hold a moment ago."""
+
+    __slots__ = ("ahead", "combiner", "seen_at")
+
+    def __init__(self, combiner: Combiner[LeaseDemand, list[WorkItem]], seen_at: datetime) -> None:
+        self.combiner = combiner
+        self.ahead: deque[WorkItem] = deque()
+        self.seen_at = seen_at
+
+
 class Leaser:
     """Serves the demands of this replica.
 
     Args:
         store: the work items.
-        changes: takes back expired leases.
+        changes: writes steps.
         clock: the time.
     """
 
@@ -55,80 +85,79 @@ class Leaser:
         self._store = store
         self._changes = changes
         self._clock = clock
-        self._queues: dict[str, Combiner[LeaseDemand, list[WorkItem]]] = {}
+        self._lines: dict[tuple[str, int | None], _Line] = {}
+        changes.on_requeue(self.look_again)
 
     async def lease(self, demand: LeaseDemand) -> list[WorkItem]:
         """Return the leased items, perhaps none."""
-        combiner = self._queues.get(demand.queue)
-        if combiner is None:
-            if len(self._queues) >= _MAX_QUEUES:
-                self._queues = {queue: busy for queue, busy in self._queues.items() if not busy.idle}
-            combiner = self._queues[demand.queue] = Combiner(self._serve, max_batch=_MAX_REQUESTS)
-        return await combiner.submit(demand)
+        key = (demand.queue, demand.operator_id)
+        line = self._lines.get(key)
+        if line is None:
+            if len(self._lines) >= _MAX_LINES:
+                self._lines = {key: busy for key, busy in self._lines.items() if not busy.combiner.idle}
+            line = self._lines[key] = _Line(Combiner(self._serve, max_batch=_MAX_REQUESTS), self._clock.now())
+        return await line.combiner.submit(demand)
+
+    async def reclaim(self, queue: str) -> list[WorkItem]:
+        """Take back the expired leases of a queue; returns the items as they were before."""
+        return await self._expire(await self._store.expired(queue, self._clock.now(), _MAX_EXPIRED))
+
+    def look_again(self, queue: str) -> None:
+        """Forget what the queue was seen to hold: something older or more urgent may be on it now."""
+        for (name, _), line in self._lines.items():
+            if name == queue:
+                line.ahead.clear()
 
     async def _serve(self, demands: Sequence[LeaseDemand]) -> list[list[WorkItem]]:
-        queue = demands[0].queue
-        served: list[list[WorkItem]] = [[] for _ in demands]
-        await self.reclaim(queue)
-        open_demands = await self._resume(queue, demands, served)
-        for operator_id in {demands[i].operator_id for i in open_demands}:
-            mine = [i for i in open_demands if demands[i].operator_id == operator_id]
-            await self._hand_out(queue, operator_id, demands, mine, served)
-        return served
+        line = self._lines[demands[0].queue, demands[0].operator_id]
+        orders = [_Order(demand) for demand in demands]
+        # One name that asks twice at once gets the same item twice.
+        seats = {order.demand.holder: order for order in reversed(orders) if order.demand.seat}
+        hungry = [order for order in orders if seats.get(order.demand.holder, order) is order]
+        for _ in range(_MAX_ROUNDS):
+            if not hungry or not await self._round(line, hungry, seats):
+                break
+        return [seats[order.demand.holder].items if order.demand.seat else order.items for order in orders]
 
-    async def reclaim(self, queue: str | None = None) -> list[WorkItem]:
-        """Take back expired leases, of one queue or of all; returns the items as they were before."""
+    async def _round(self, line: _Line, hungry: list[_Order], seats: dict[str, _Order]) -> bool:
+        """Give what is known to wait, or what a look at the queue shows; False when there is no more to give."""
         now = self._clock.now()
-        expired = await self._store.expired(now, _MAX_EXPIRED, queue)
-        steps = [step for item in expired if (step := expire(item, now)) is not None]
+        busy = now - line.seen_at < _LOOK_AHEAD_AGE
+        if line.ahead and busy:
+            if not await self._hand_out(line.ahead, hungry):
+                line.ahead.clear()
+            return True
+        demand, wanted = hungry[0].demand, sum(order.missing for order in hungry)
+        limit = max(wanted, _LOOK_AHEAD) if busy else wanted
+        survey = await self._store.survey(demand.queue, now, list(seats), limit, demand.operator_id)
+        line.ahead, line.seen_at = deque(survey.waiting), now
+        if survey.expired:
+            # What comes back may be older than what waits: look again.
+            await self._expire(survey.expired)
+            line.ahead.clear()
+            return True
+        for item in survey.held:
+            order = seats.get(item.lease.holder) if item.lease else None
+            if order is not None and order in hungry:
+                order.items = [item]
+                hungry.remove(order)
+        # Only a lost race makes another look worth while: the queue had more, and others took it.
+        return not await self._hand_out(line.ahead, hungry)
+
+    async def _hand_out(self, waiting: deque[WorkItem], hungry: list[_Order]) -> bool:
+        """Lease items from the front of `waiting`; False when somebody else was faster with one of them."""
+        takers = [order for order in hungry for _ in range(order.missing)][: len(waiting)]
+        now = self._clock.now()
+        steps = [hand_out(waiting.popleft(), order.demand.holder, now, seat=order.demand.seat) for order in takers]
+        landed = await self._changes.apply_many(steps)
+        for step, order, ok in zip(steps, takers, landed, strict=True):
+            if ok:
+                order.items.append(step.after)
+        hungry[:] = [order for order in hungry if order.missing]
+        return all(landed)
+
+    async def _expire(self, items: Sequence[WorkItem]) -> list[WorkItem]:
+        now = self._clock.now()
+        steps = [step for item in items if (step := expire(item, now)) is not None]
         landed = await self._changes.apply_many(steps)
         return [step.before for step, ok in zip(steps, landed, strict=True) if ok]
-
-    async def _resume(self, queue: str, demands: Sequence[LeaseDemand], served: list[list[WorkItem]]) -> list[int]:
-        """Serve those who hold an item already; returns the indexes of the others, one per seat."""
-        seats = {demand.holder for demand in demands if demand.seat}
-        if not seats:
-            return list(range(len(demands)))
-        held = {item.lease.seat: item for item in await self._store.seated(queue, list(seats)) if item.lease}
-        others: list[int] = []
-        asked: dict[str, int] = {}
-        for index, demand in enumerate(demands):
-            if not demand.seat:
-                others.append(index)
-            elif demand.holder in held:
-                served[index] = [held[demand.holder]]
-            elif demand.holder in asked:
-                # One name asks twice at once: both get the same item.
-                served[index] = served[asked[demand.holder]]
-            else:
-                asked[demand.holder] = index
-                others.append(index)
-        return others
-
-    async def _hand_out(
-        self,
-        queue: str,
-        operator_id: int | None,
-        demands: Sequence[LeaseDemand],
-        indexes: list[int],
-        served: list[list[WorkItem]],
-    ) -> None:
-        hungry = deque(index for index in indexes for _ in range(demands[index].max_items))
-        for _ in range(_MAX_ROUNDS):
-            now = self._clock.now()
-            found = await self._store.candidates(queue, now, len(hungry), operator_id)
-            if not found:
-                return
-            takers = [hungry.popleft() for _ in found]
-            steps = [
-                hand_out(item, demands[taker].holder, now, seat=demands[taker].seat)
-                for item, taker in zip(found, takers, strict=True)
-            ]
-            landed = await self._store.apply_many(steps)
-            for step, taker, ok in zip(steps, takers, landed, strict=True):
-                if ok:
-                    served[taker].append(step.after)
-                else:
-                    hungry.append(taker)
-            if not hungry:
-                return

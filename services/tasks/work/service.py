@@ -90,6 +90,7 @@ class WorkService:
             for item in new
         ]
         outcomes = await self._store.insert_many(items, actor_of(caller))
+        self._leaser.look_again(queue)
         self._doorbell.ring(queue, sum(outcome is None for outcome in outcomes))
         for item, outcome in zip(items, outcomes, strict=True):
             if outcome is not None:

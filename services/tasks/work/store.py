@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -19,6 +20,7 @@ from services.tasks.work.model import COMPLETED, DELETED, LEASED, QUEUED, Transi
 COLLECTION = "work_items"
 _PLAIN = {"change": 0}
 _TOMBSTONE_SECONDS = 3600
+_MAX_EXPIRED = 500
 _EXISTS = {"$exists": True}
 _INDEXES = (
     # Who is next; also lists and counts by state. The shard key is `queue`.
@@ -59,6 +61,20 @@ _INDEXES = (
         partialFilterExpression={"state": DELETED},
     ),
 )
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """A look at a queue.
+
+    Attributes:
+        waiting: items that can be leased now: highest priority first, then oldest.
+        expired: items whose lease has run out.
+        held: items that those who ask hold already.
+    """
+
+    waiting: list[WorkItem]
+    expired: list[WorkItem]
+    held: list[WorkItem]
 
 
 class WorkStore:
@@ -115,29 +131,46 @@ class WorkStore:
         """Write transitions that leave a proof, in one write; tells for each whether it landed."""
         return await self._apply(transitions) if transitions else []
 
-    async def candidates(self, queue: str, now: datetime, limit: int, operator_id: int | None) -> list[WorkItem]:
-        """Return up to `limit` items that can be leased now: highest priority first, then oldest."""
-        query: dict[str, Any] = {"queue": queue, "state": QUEUED, "available_at": {"$lte": now}}
+    @translated()
+    async def survey(
+        self, queue: str, now: datetime, seats: Sequence[str], limit: int, operator_id: int | None
+    ) -> Survey:
+        """Look at what matters to those who ask for work, in one round trip.
+
+        Args:
+            queue: the queue.
+            now: the time.
+            seats: the names of those who may hold one item only.
+            limit: how many waiting items to return at the most.
+            operator_id: only items of this operator; of all when None.
+        """
+        waiting: dict[str, Any] = {"queue": queue, "state": QUEUED, "available_at": {"$lte": now}}
         if operator_id is not None:
-            query["operator_id"] = operator_id
-        async with translated():
-            cursor = self.items.find(query, _PLAIN).sort([("priority", -1), ("_id", 1)]).limit(limit)
-            return [to_item(document) for document in await cursor.to_list()]
+            waiting["operator_id"] = operator_id
+        expired = [{"$match": _expired(queue, now)}, {"$sort": {"lease.expires_at": 1}}, {"$limit": _MAX_EXPIRED}]
+        pipeline: list[dict[str, Any]] = [
+            {"$match": waiting},
+            {"$sort": {"priority": -1, "_id": 1}},
+            {"$limit": limit},
+            {"$unionWith": {"coll": COLLECTION, "pipeline": expired}},
+        ]
+        if seats:
+            held = [{"$match": {"queue": queue, "lease.seat": {"$in": list(seats)}}}]
+            pipeline.append({"$unionWith": {"coll": COLLECTION, "pipeline": held}})
+        pipeline.append({"$unset": "change"})
+        cursor = await self.items.aggregate(pipeline)
+        items = [to_item(document) for document in await cursor.to_list()]
+        return Survey(
+            waiting=[item for item in items if item.lease is None],
+            expired=list({item.id: item for item in items if item.is_expired(now)}.values()),
+            held=[item for item in items if item.lease is not None and not item.is_expired(now)],
+        )
 
-    async def seated(self, queue: str, seats: Sequence[str]) -> list[WorkItem]:
-        """Return the leased items of the queue that hold one of `seats`."""
-        async with translated():
-            cursor = self.items.find({"queue": queue, "lease.seat": {"$in": list(seats)}}, _PLAIN)
-            return [to_item(document) for document in await cursor.to_list()]
-
-    async def expired(self, now: datetime, limit: int, queue: str | None = None) -> list[WorkItem]:
-        """Return up to `limit` leased items whose lease has run out, the longest ago first."""
-        query: dict[str, Any] = {"state": LEASED, "lease.expires_at": {"$lte": now}}
-        if queue is not None:
-            query["queue"] = queue
-        async with translated():
-            cursor = self.items.find(query, _PLAIN).sort("lease.expires_at", 1).hint("expiry").limit(limit)
-            return [to_item(document) for document in await cursor.to_list()]
+    @translated()
+    async def expired(self, queue: str, now: datetime, limit: int) -> list[WorkItem]:
+        """Return up to `limit` items of the queue whose lease has run out, the longest ago first."""
+        cursor = self.items.find(_expired(queue, now), _PLAIN).sort("lease.expires_at", 1).limit(limit)
+        return [to_item(document) for document in await cursor.to_list()]
 
     async def dedupe(self, kind: str, keys: Sequence[tuple[str, str]]) -> None:
         """Let items of `kind` that have not failed count as duplicates from now on, the first of each key.
@@ -227,6 +260,10 @@ class WorkStore:
             return [to_item(document)] if document is not None else []
         documents = await self.items.find({"_id": {"$in": list(item_ids)}}, _PLAIN).to_list()
         return [to_item(document) for document in documents]
+
+
+def _expired(queue: str, now: datetime) -> dict[str, Any]:
+    return {"queue": queue, "state": LEASED, "lease.expires_at": {"$lte": now}}
 
 
 def _guard(transition: Transition) -> dict[str, Any]:

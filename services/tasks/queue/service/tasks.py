@@ -22,7 +22,7 @@ from services.tasks.work.steps import amend, delete
 if TYPE_CHECKING:
     from kit.clock import Clock
     from services.tasks.queue.service.access import ProjectAccess
-    from services.tasks.work.changes import WorkChanges
+    from services.tasks.work.changes import Decision, WorkChanges
     from services.tasks.work.doorbell import Doorbell
     from services.tasks.work.queries import WorkQueries
     from services.tasks.work.store import WorkStore
@@ -100,22 +100,18 @@ class TaskService:
         return tasks, sorted(errors + refused, key=lambda entry: entry[0])
 
     async def get(self, caller: Caller, task_id: str) -> WorkItem:
-        """Return a task."""
+        """Return a task as it is now."""
         caller.require(READ)
-        return await self.find(caller, task_id)
+        return _checked(caller, task_id, await self._work.read(task_id) if is_id(task_id) else None)
 
     async def find(self, caller: Caller, task_id: str) -> WorkItem:
-        """Return a task of the caller's operator.
+        """Return a task of the caller's operator, perhaps as it was when it was leased.
 
         Raises:
             NotFound: TASK_NOT_FOUND.
             PermissionDenied: OTHER_OPERATOR.
         """
-        item = await self._work.read(task_id) if is_id(task_id) else None
-        if item is None or item.state == DELETED or not item.queue.startswith(QUEUE_PREFIX):
-            raise task_not_found(task_id)
-        caller.require_operator(item.operator_id)
-        return item
+        return _checked(caller, task_id, await self._changes.find(task_id) if is_id(task_id) else None)
 
     async def list_tasks(
         self, caller: Caller, project_id: str, which: ItemFilter, limit: int, offset: int
@@ -143,16 +139,16 @@ class TaskService:
             return amend(current, revise(current, task_type, changes), actor_of(caller), now)
 
         try:
-            return await self._change(task_id, decide, item)
+            return await self._change(task_id, decide)
         except DuplicateItem as refusal:
             raise duplicate_task(task_type.name, changes.get("variables", {})) from refusal
 
     async def delete(self, caller: Caller, task_id: str) -> None:
         """Delete a task, whatever its state; a worker that holds it is refused from then on."""
         caller.require(WRITE)
-        item = await self.find(caller, task_id)
+        await self.find(caller, task_id)
         now = self._clock.now()
-        await self._change(task_id, lambda current: delete(current, actor_of(caller), now), item)
+        await self._change(task_id, lambda current: delete(current, actor_of(caller), now))
 
     async def batch(self, caller: Caller, project_id: str, batch_id: str) -> Counts:
         """Count the tasks of a batch.
@@ -166,9 +162,9 @@ class TaskService:
             raise batch_not_found(batch_id)
         return counts
 
-    async def _change(self, task_id: str, decide: Any, known: WorkItem) -> WorkItem:
+    async def _change(self, task_id: str, decide: Decision) -> WorkItem:
         try:
-            return await self._changes.change(task_id, decide, known)
+            return await self._changes.change(task_id, decide)
         except NotFound as error:
             raise task_not_found(task_id) from error
 
@@ -216,3 +212,10 @@ class TaskService:
 
 def _key(caller: Caller, key: str | None) -> str | None:
     return None if key is None else f"{caller.operator_id}:{key}"
+
+
+def _checked(caller: Caller, task_id: str, item: WorkItem | None) -> WorkItem:
+    if item is None or item.state == DELETED or not item.queue.startswith(QUEUE_PREFIX):
+        raise task_not_found(task_id)
+    caller.require_operator(item.operator_id)
+    return item

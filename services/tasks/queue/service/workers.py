@@ -106,7 +106,7 @@ class WorkerService:
         await self._access.open_project(caller, item.queue.removeprefix(QUEUE_PREFIX), WORK)
         proof = _proof(caller, claim)
         try:
-            return await self._changes.change(task_id, lambda current: step(current, proof), item)
+            return await self._changes.change(task_id, lambda current: step(current, proof))
         except NotFound as error:
             raise task_not_found(task_id) from error
         except WrongState as error:

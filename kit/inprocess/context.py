@@ -15,7 +15,8 @@ from grpc._cython import cygrpc
 from kit.inprocess.exchange import CANCELLED, OK, Exchange
 from kit.inprocess.metadata import Entries, check_types, received
 
-PEER = "inproc:"
+# In the form that interceptors take apart: scheme, host, port.
+PEER = "inproc:127.0.0.1:0"
 
 _log = logging.getLogger(__name__)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
+import structlog
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from kit.settings import Settings
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
     from pymongo.monitoring import CommandListener
+
+_log = structlog.get_logger(__name__)
 
 
 def configure(settings: Settings, service_name: str, exporter: SpanExporter | None = None) -> Telemetry:
@@ -81,10 +86,24 @@ class Telemetry:
         """Return the listeners of MongoDB clients, for `kit.mongo.connect`."""
         return [CommandSpans(self.tracer)] if self.enabled else []
 
-    async def close(self) -> None:
-        """Send what is left and stop; takes as long as the exporter needs, without holding up the event loop."""
-        if self._provider is not None:
-            await asyncio.to_thread(self._provider.shutdown)
+    async def close(self, within_seconds: float = 2.0) -> None:
+        """Send what is left and stop; a collector that does not answer in time loses it."""
+        if self._provider is None:
+            return
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        shut_down = self._provider.shutdown
+
+        def run() -> None:
+            shut_down()
+            with contextlib.suppress(RuntimeError):  # the loop did not wait for us
+                loop.call_soon_threadsafe(done.set)
+
+        # Not a thread of the pool: the process would wait for it at its end.
+        threading.Thread(target=run, name="telemetry: shutdown", daemon=True).start()
+        try:
+            await asyncio.wait_for(done.wait(), within_seconds)
+        except TimeoutError:
+            _log.warning("the last traces were not delivered in time")
 
 
 def _processor(endpoint: str, exporter: SpanExporter | None) -> SpanProcessor:

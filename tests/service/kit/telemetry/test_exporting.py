@@ -82,3 +82,18 @@ async def test_spans_reach_a_collector() -> None:
     assert resource["service.name"] == "piecework-gateway"
     assert request.resource_spans[0].scope_spans[0].spans[0].name == "mine"
     await server.stop(None)
+
+
+async def test_a_collector_that_does_not_answer_holds_nothing_up() -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    telemetry = configure(Settings(otlp_endpoint=f"http://127.0.0.1:{port}"), "piecework")
+    with telemetry.tracer.start_as_current_span("mine"):
+        pass
+    async with asyncio.timeout(5):
+        await telemetry.close(within_seconds=0.2)
+    silent.close()

@@ -31,6 +31,20 @@ Every error has the same body: `success`, `error`, `timestamp`, `correlationId` 
 parameters are refused. A path that does not exist is answered with 401 without a credential and with 404 with one, a
 method that a path does not have with 405. Bodies are JSON; any other content type is answered with 400."""
 
+_INFO = {
+    "title": "Piecework",
+    "summary": "A durable queue that agents lease work from",
+    "description": _DESCRIPTION,
+}
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A session token from login, an operator's key or an agent's key",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "An operator's key"},
+}
+
 
 def document(faces: Sequence[Face]) -> bytes:
     """Return the document of all routes of `faces` as JSON."""
@@ -42,38 +56,22 @@ def document(faces: Sequence[Face]) -> bytes:
             statuses = sorted(error_statuses(route))
             used.update(statuses)
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, face, schemas, statuses)
+    components = {
+        "schemas": schemas.components,
+        "headers": _headers(),
+        "responses": {f"Error{status}": _error(status, schemas.failure) for status in sorted(used)},
+        "securitySchemes": _SCHEMES,
+    }
+    tags = dict.fromkeys(route.tag for face in faces for route in face.routes)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
             "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-            "info": {
-                "title": "Piecework",
-                "version": _version(),
-                "summary": "A durable queue that agents lease work from",
-                "description": _DESCRIPTION,
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            },
+            "info": {**_INFO, "version": _version()},
             "servers": [{"url": "/"}],
-            "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for face in faces for route in face.routes)],
+            "tags": [{"name": tag} for tag in tags],
             "paths": paths,
-            "components": {
-                "schemas": schemas.components,
-                "headers": _headers(),
-                "responses": {f"Error{status}": _error(status, schemas.failure) for status in sorted(used)},
-                "securitySchemes": {
-                    "bearer": {
-                        "type": "http",
-                        "scheme": "bearer",
-                        "description": "A session token from login, an operator's key or an agent's key",
-                    },
-                    "apiKey": {
-                        "type": "apiKey",
-                        "in": "header",
-                        "name": "x-api-key",
-                        "description": "An operator's key",
-                    },
-                },
-            },
+            "components": components,
         }
     )
 

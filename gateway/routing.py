@@ -43,10 +43,10 @@ class Route:
         path: template with `{camelCase}` parameters.
         name: unique name of the operation in the documentation.
         summary: one sentence.
-        tag: the chapter of the documentation.
         handler: answers a call with the data of the answer, or with a whole response.
         answer: the type of that data; None when the handler makes the response.
         request: the message that the request becomes; its rules are those of the parameters and the body.
+        tag: the chapter of the documentation.
         body: the struct of the JSON body; None when there is none.
         query: the struct of the query.
         places: where a field of path, query or body lies in `request` when not under its own name at the top.
@@ -63,10 +63,10 @@ class Route:
     path: str
     name: str
     summary: str
-    tag: str
     handler: Handler
     answer: Any = None
     request: type[Message] | None = None
+    tag: str = ""
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] = NoQuery
     places: Mapping[str, str] = field(default_factory=dict)

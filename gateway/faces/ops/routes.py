@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import psutil
@@ -16,7 +17,7 @@ from gateway.faces.queue.dialect import QueueDialect, now_text
 from gateway.observation import HttpMetrics
 from gateway.routing import Access, Face, Route
 
-_TAG = "Operations"
+_route = partial(Route, tag="Operations", access=Access.OPEN)
 
 
 class Operations:
@@ -96,71 +97,50 @@ def face(operations: Operations) -> Face:
 
 
 def _numbers(operations: Operations) -> tuple[Route, ...]:
-    shared: dict[str, Any] = {"tag": _TAG, "access": Access.OPEN}
     return (
-        Route(
+        _route(
             "GET",
             "/health",
             "getHealth",
             "Tell whether the platform works",
-            handler=operations.health,
-            answer=schemas.Health,
+            operations.health,
+            schemas.Health,
             description="The status is 503, and `success` false, while the storage cannot be reached.",
-            **shared,
         ),
-        Route(
-            "GET",
-            "/metrics",
-            "getMetrics",
-            "Metrics for Prometheus",
-            handler=operations.metrics,
-            answer=str,
-            media_type="text/plain",
-            **shared,
+        _route(
+            "GET", "/metrics", "getMetrics", "Metrics for Prometheus", operations.metrics, str, media_type="text/plain"
         ),
-        Route(
+        _route(
             "GET",
             "/metrics/json",
             "getMetricsJson",
             "A few numbers for people",
-            handler=operations.metrics_json,
-            answer=schemas.Numbers,
-            **shared,
+            operations.metrics_json,
+            schemas.Numbers,
         ),
     )
 
 
 def _documents(operations: Operations) -> tuple[Route, ...]:
-    shared: dict[str, Any] = {"tag": _TAG, "access": Access.OPEN}
     return (
-        Route(
-            "GET",
-            "/openapi.json",
-            "getOpenApi",
-            "This document",
-            handler=operations.openapi,
-            answer=dict[str, Any],
-            **shared,
-        ),
-        Route(
+        _route("GET", "/openapi.json", "getOpenApi", "This document", operations.openapi, dict[str, Any]),
+        _route(
             "GET",
             "/api/docs",
             "getDocs",
             "The interactive documentation",
-            handler=operations.docs,
-            answer=str,
+            operations.docs,
+            str,
             media_type="text/html",
-            **shared,
         ),
-        Route(
+        _route(
             "GET",
             "/api/docs/{asset}",
             "getDocsAsset",
             "A file of the interactive documentation",
-            handler=operations.docs_asset,
-            answer=str,
+            operations.docs_asset,
+            str,
             media_type="*/*",
             errors=(404,),
-            **shared,
         ),
     )

@@ -1,18 +1,7 @@
 """The table of the queue face, one module per chapter."""
 
-from __future__ import annotations
-
 from gateway.faces.queue.routes import auth, events, projects, tasks, types, work
-from gateway.routing import Route
 
+ROUTES = (*auth.ROUTES, *projects.ROUTES, *types.ROUTES, *tasks.ROUTES, *work.ROUTES, *events.ROUTES)
 
-def table() -> tuple[Route, ...]:
-    """Return all rows."""
-    return (
-        *auth.routes(),
-        *projects.routes(),
-        *types.routes(),
-        *tasks.routes(),
-        *work.routes(),
-        *events.routes(),
-    )
+__all__ = ["ROUTES"]

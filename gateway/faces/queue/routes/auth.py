@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from piecework.agents.v1 import identity_pb2
 from piecework.tasks.v1 import queue_pb2
@@ -12,7 +12,8 @@ from gateway.faces.queue import render, schemas
 from gateway.faces.queue.requests import Login, SessionExtension
 from gateway.routing import Access, Route
 
-_TAG = "Authentication"
+_route = partial(Route, tag="Authentication")
+_SESSION = "/api/auth/session"
 
 
 async def log_in(call: Call) -> schemas.OpenedSession:
@@ -44,62 +45,57 @@ async def log_out(call: Call) -> schemas.Message:
 _NO_SESSION = "An operator's key has no session: 409."
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": _TAG}
-    return (
-        Route(
-            "POST",
-            "/api/auth/login",
-            "login",
-            "Open a session for a worker",
-            handler=log_in,
-            answer=schemas.OpenedSession,
-            request=queue_pb2.OpenSessionRequest,
-            body=Login,
-            places={"project_id": "project", "allow_multiple_sessions": "allow_multiple"},
-            access=Access.OPEN,
-            errors=(401, 403, 404),
-            description="Needs no token: whoever knows the project's id may come in, unless the project asks for a "
-            "key. With a key of the project's operator, `projectId` may also be the project's name.",
-            **shared,
-        ),
-        Route(
-            "POST",
-            "/api/auth/logout",
-            "logout",
-            "End the session",
-            handler=log_out,
-            answer=schemas.Message,
-            request=identity_pb2.CloseSessionRequest,
-            errors=(409,),
-            description=_NO_SESSION,
-            **shared,
-        ),
-        Route(
-            "GET",
-            "/api/auth/session",
-            "getSession",
-            "Read the session",
-            handler=read_session,
-            answer=schemas.Session,
-            request=identity_pb2.GetSessionRequest,
-            errors=(409,),
-            description=_NO_SESSION,
-            **shared,
-        ),
-        Route(
-            "PUT",
-            "/api/auth/session",
-            "extendSession",
-            "Move the end of the session",
-            handler=extend_session,
-            answer=schemas.Session,
-            request=identity_pb2.ExtendSessionRequest,
-            body=SessionExtension,
-            places={"extend_by": "extend_by_seconds"},
-            errors=(409,),
-            description=_NO_SESSION,
-            **shared,
-        ),
-    )
+_NO_SESSION = "An operator's key has no session: 409."
+
+ROUTES = (
+    _route(
+        "POST",
+        "/api/auth/login",
+        "login",
+        "Open a session for a worker",
+        log_in,
+        schemas.OpenedSession,
+        queue_pb2.OpenSessionRequest,
+        body=Login,
+        places={"project_id": "project", "allow_multiple_sessions": "allow_multiple"},
+        access=Access.OPEN,
+        errors=(401, 403, 404),
+        description="Needs no token: whoever knows the project's id may come in, unless the project asks for a key. "
+        "With a key of the project's operator, `projectId` may also be the project's name.",
+    ),
+    _route(
+        "POST",
+        "/api/auth/logout",
+        "logout",
+        "End the session",
+        log_out,
+        schemas.Message,
+        identity_pb2.CloseSessionRequest,
+        errors=(403, 409),
+        description=_NO_SESSION,
+    ),
+    _route(
+        "GET",
+        _SESSION,
+        "getSession",
+        "Read the session",
+        read_session,
+        schemas.Session,
+        identity_pb2.GetSessionRequest,
+        errors=(403, 409),
+        description=_NO_SESSION,
+    ),
+    _route(
+        "PUT",
+        _SESSION,
+        "extendSession",
+        "Move the end of the session",
+        extend_session,
+        schemas.Session,
+        identity_pb2.ExtendSessionRequest,
+        body=SessionExtension,
+        places={"extend_by": "extend_by_seconds"},
+        errors=(403, 409),
+        description=_NO_SESSION,
+    ),
+)

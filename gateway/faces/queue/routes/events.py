@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from functools import partial
 
 from aiohttp import web
 from piecework.tasks.v1 import queue_pb2
@@ -16,6 +16,7 @@ from gateway.routing import Route
 from gateway.shape import shown
 from gateway.sse import EventStream, Watch
 
+_route = partial(Route, tag="Events")
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -47,26 +48,22 @@ def _cursor(call: Call) -> int | None:
     return None
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": "Events"}
-    return (
-        Route(
-            "GET",
-            "/api/projects/{projectId}/events",
-            "watchEvents",
-            "Stream what happens to the project's tasks",
-            handler=watch_events,
-            answer=events.TaskEvent,
-            request=queue_pb2.GetProjectRequest,
-            query=EventQuery,
-            places={"after": ""},
-            errors=(403, 404, 429),
-            media_type="text/event-stream",
-            description="Server-sent events: each has an `id`, its type in `event` and a JSON object in `data`. "
-            "Without a cursor the stream begins now; with one it first repeats what came after it. An event `gap` tells "
-            "of events that are no longer kept. Comments are sent when nothing happens, so that silence means a lost connection.",
-            request_headers={"Last-Event-ID": "The `id` of the last event that was seen; wins over `after`."},
-            **shared,
-        ),
-    )
+ROUTES = (
+    _route(
+        "GET",
+        "/api/projects/{projectId}/events",
+        "watchEvents",
+        "Stream what happens to the project's tasks",
+        watch_events,
+        events.TaskEvent,
+        queue_pb2.GetProjectRequest,
+        query=EventQuery,
+        places={"after": ""},
+        errors=(403, 404, 429),
+        media_type="text/event-stream",
+        description="Server-sent events: each has an `id`, its type in `event` and a JSON object in `data`. Without a "
+        "cursor the stream begins now; with one it first repeats what came after it. An event `gap` tells of events "
+        "that are no longer kept. Comments are sent when nothing happens, so that silence means a lost connection.",
+        request_headers={"Last-Event-ID": "The `id` of the last event that was seen; wins over `after`."},
+    ),
+)

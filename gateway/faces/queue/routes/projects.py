@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from piecework.tasks.v1 import queue_pb2
 
@@ -11,7 +11,8 @@ from gateway.faces.queue import render, schemas
 from gateway.faces.queue.requests import NewProject, ProjectChange, ProjectQuery
 from gateway.routing import Route
 
-_TAG = "Projects"
+_route = partial(Route, tag="Projects")
+_LIST = "/api/projects"
 _PATH = "/api/projects/{projectId}"
 
 
@@ -51,77 +52,70 @@ async def get_stats(call: Call) -> schemas.ProjectStats:
     return render.project_stats(found)
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": _TAG}
-    named: dict[str, Any] = {**shared, "errors": (403, 404)}
-    return (
-        Route(
-            "GET",
-            "/api/projects",
-            "listProjects",
-            "List projects, newest first",
-            handler=list_projects,
-            answer=list[schemas.Project],
-            request=queue_pb2.ListProjectsRequest,
-            query=ProjectQuery,
-            errors=(403,),
-            **shared,
-        ),
-        Route(
-            "POST",
-            "/api/projects",
-            "createProject",
-            "Make a project",
-            handler=create_project,
-            answer=schemas.Project,
-            request=queue_pb2.CreateProjectRequest,
-            body=NewProject,
-            status=201,
-            errors=(403, 409),
-            idempotent=True,
-            **shared,
-        ),
-        Route(
-            "GET",
-            _PATH,
-            "getProject",
-            "Read a project",
-            handler=get_project,
-            answer=schemas.Project,
-            request=queue_pb2.GetProjectRequest,
-            **named,
-        ),
-        Route(
-            "PUT",
-            _PATH,
-            "updateProject",
-            "Change a project; what is left out stays as it is",
-            handler=update_project,
-            answer=schemas.Project,
-            request=queue_pb2.UpdateProjectRequest,
-            body=ProjectChange,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "DELETE",
-            _PATH,
-            "deleteProject",
-            "Delete a project with its types, tasks and sessions",
-            handler=delete_project,
-            answer=schemas.Message,
-            request=queue_pb2.DeleteProjectRequest,
-            **named,
-        ),
-        Route(
-            "GET",
-            f"{_PATH}/stats",
-            "getProjectStats",
-            "Count what is going on in a project",
-            handler=get_stats,
-            answer=schemas.ProjectStats,
-            request=queue_pb2.GetProjectStatsRequest,
-            **named,
-        ),
-    )
+ROUTES = (
+    _route(
+        "GET",
+        _LIST,
+        "listProjects",
+        "List projects, newest first",
+        list_projects,
+        list[schemas.Project],
+        queue_pb2.ListProjectsRequest,
+        query=ProjectQuery,
+        errors=(403,),
+    ),
+    _route(
+        "POST",
+        _LIST,
+        "createProject",
+        "Make a project",
+        create_project,
+        schemas.Project,
+        queue_pb2.CreateProjectRequest,
+        body=NewProject,
+        status=201,
+        errors=(403, 409),
+        idempotent=True,
+    ),
+    _route(
+        "GET",
+        _PATH,
+        "getProject",
+        "Read a project",
+        get_project,
+        schemas.Project,
+        queue_pb2.GetProjectRequest,
+        errors=(403, 404),
+    ),
+    _route(
+        "PUT",
+        _PATH,
+        "updateProject",
+        "Change a project; what is left out stays as it is",
+        update_project,
+        schemas.Project,
+        queue_pb2.UpdateProjectRequest,
+        body=ProjectChange,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "DELETE",
+        _PATH,
+        "deleteProject",
+        "Delete a project with its types, tasks and sessions",
+        delete_project,
+        schemas.Message,
+        queue_pb2.DeleteProjectRequest,
+        errors=(403, 404),
+    ),
+    _route(
+        "GET",
+        f"{_PATH}/stats",
+        "getProjectStats",
+        "Count what is going on in a project",
+        get_stats,
+        schemas.ProjectStats,
+        queue_pb2.GetProjectStatsRequest,
+        errors=(403, 404),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from piecework.tasks.v1 import queue_pb2
 
@@ -11,7 +11,7 @@ from gateway.faces.queue import render, schemas
 from gateway.faces.queue.requests import NewTask, NewTasks, TaskChange, TaskQuery
 from gateway.routing import Route
 
-_TAG = "Tasks"
+_route = partial(Route, tag="Tasks")
 _LIST = "/api/projects/{projectId}/tasks"
 _PATH = "/api/tasks/{taskId}"
 _BULK_SECONDS = 60.0
@@ -60,106 +60,87 @@ async def delete_task(call: Call) -> schemas.Message:
     return schemas.Message("Task deleted successfully")
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": _TAG}
-    return (*_of_project(shared), *_of_task(shared))
-
-
-def _of_project(shared: dict[str, Any]) -> tuple[Route, ...]:
-    return (
-        Route(
-            "GET",
-            _LIST,
-            "listTasks",
-            "List tasks, oldest first",
-            handler=list_tasks,
-            answer=list[schemas.Task],
-            request=queue_pb2.ListTasksRequest,
-            query=TaskQuery,
-            places={"status": "state"},
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "POST",
-            _LIST,
-            "createTask",
-            "Make a task",
-            handler=create_task,
-            answer=schemas.Task,
-            request=queue_pb2.CreateTaskRequest,
-            body=NewTask,
-            places=_IN_TASK,
-            status=201,
-            errors=(403, 404, 409),
-            idempotent=True,
-            **shared,
-        ),
-        Route(
-            "POST",
-            f"{_LIST}/bulk",
-            "createTasks",
-            "Make many tasks",
-            handler=create_tasks,
-            answer=schemas.CreatedTasks,
-            request=queue_pb2.CreateTasksRequest,
-            body=NewTasks,
-            status=201,
-            errors=(403, 404, 409),
-            idempotent=True,
-            description="A task that cannot be made is told in `errors` and does not stop the others.",
-            **shared,
-        ),
-        Route(
-            "GET",
-            "/api/projects/{projectId}/batches/{batchId}",
-            "getBatch",
-            "Count the tasks of a batch",
-            handler=get_batch,
-            answer=schemas.Batch,
-            request=queue_pb2.GetBatchRequest,
-            errors=(403, 404),
-            **shared,
-        ),
-    )
-
-
-def _of_task(shared: dict[str, Any]) -> tuple[Route, ...]:
-    return (
-        Route(
-            "GET",
-            _PATH,
-            "getTask",
-            "Read a task",
-            handler=get_task,
-            answer=schemas.Task,
-            request=queue_pb2.GetTaskRequest,
-            errors=(403, 404),
-            **shared,
-        ),
-        Route(
-            "PUT",
-            _PATH,
-            "updateTask",
-            "Change a task that is still queued",
-            handler=update_task,
-            answer=schemas.Task,
-            request=queue_pb2.UpdateTaskRequest,
-            body=TaskChange,
-            places={"variables": "variables.values"},
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "DELETE",
-            _PATH,
-            "deleteTask",
-            "Delete a task",
-            handler=delete_task,
-            answer=schemas.Message,
-            request=queue_pb2.DeleteTaskRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-    )
+ROUTES = (
+    _route(
+        "GET",
+        _LIST,
+        "listTasks",
+        "List tasks, oldest first",
+        list_tasks,
+        list[schemas.Task],
+        queue_pb2.ListTasksRequest,
+        query=TaskQuery,
+        places={"status": "state"},
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "POST",
+        _LIST,
+        "createTask",
+        "Make a task",
+        create_task,
+        schemas.Task,
+        queue_pb2.CreateTaskRequest,
+        body=NewTask,
+        places=_IN_TASK,
+        status=201,
+        errors=(403, 404, 409),
+        idempotent=True,
+    ),
+    _route(
+        "POST",
+        f"{_LIST}/bulk",
+        "createTasks",
+        "Make many tasks",
+        create_tasks,
+        schemas.CreatedTasks,
+        queue_pb2.CreateTasksRequest,
+        body=NewTasks,
+        status=201,
+        errors=(403, 404, 409),
+        idempotent=True,
+        description="A task that cannot be made is told in `errors` and does not stop the others.",
+    ),
+    _route(
+        "GET",
+        "/api/projects/{projectId}/batches/{batchId}",
+        "getBatch",
+        "Count the tasks of a batch",
+        get_batch,
+        schemas.Batch,
+        queue_pb2.GetBatchRequest,
+        errors=(403, 404),
+    ),
+    _route(
+        "GET",
+        _PATH,
+        "getTask",
+        "Read a task",
+        get_task,
+        schemas.Task,
+        queue_pb2.GetTaskRequest,
+        errors=(403, 404),
+    ),
+    _route(
+        "PUT",
+        _PATH,
+        "updateTask",
+        "Change a task that is still queued",
+        update_task,
+        schemas.Task,
+        queue_pb2.UpdateTaskRequest,
+        body=TaskChange,
+        places={"variables": "variables.values"},
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "DELETE",
+        _PATH,
+        "deleteTask",
+        "Delete a task",
+        delete_task,
+        schemas.Message,
+        queue_pb2.DeleteTaskRequest,
+        errors=(403, 404, 409),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from piecework.tasks.v1 import queue_pb2
 
@@ -11,7 +11,7 @@ from gateway.faces.queue import render, schemas
 from gateway.faces.queue.requests import NewTaskType, TaskTypeChange
 from gateway.routing import Route
 
-_TAG = "Task types"
+_route = partial(Route, tag="Task types")
 _LIST = "/api/projects/{projectId}/task-types"
 _PATH = "/api/task-types/{typeId}"
 
@@ -46,68 +46,60 @@ async def delete_type(call: Call) -> schemas.Message:
     return schemas.Message("Task type deleted successfully")
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": _TAG}
-    return (
-        Route(
-            "GET",
-            _LIST,
-            "listTaskTypes",
-            "List the types of a project, newest first",
-            handler=list_types,
-            answer=list[schemas.TaskType],
-            request=queue_pb2.ListTaskTypesRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "POST",
-            _LIST,
-            "createTaskType",
-            "Make a task type",
-            handler=create_type,
-            answer=schemas.TaskType,
-            request=queue_pb2.CreateTaskTypeRequest,
-            body=NewTaskType,
-            status=201,
-            errors=(403, 404, 409),
-            idempotent=True,
-            **shared,
-        ),
-        Route(
-            "GET",
-            _PATH,
-            "getTaskType",
-            "Read a task type",
-            handler=get_type,
-            answer=schemas.TaskType,
-            request=queue_pb2.GetTaskTypeRequest,
-            errors=(403, 404),
-            **shared,
-        ),
-        Route(
-            "PUT",
-            _PATH,
-            "updateTaskType",
-            "Change a task type; tasks made before keep their instructions",
-            handler=update_type,
-            answer=schemas.TaskType,
-            request=queue_pb2.UpdateTaskTypeRequest,
-            body=TaskTypeChange,
-            places={"variables": "variables.names"},
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "DELETE",
-            _PATH,
-            "deleteTaskType",
-            "Delete a task type that no task uses",
-            handler=delete_type,
-            answer=schemas.Message,
-            request=queue_pb2.DeleteTaskTypeRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-    )
+ROUTES = (
+    _route(
+        "GET",
+        _LIST,
+        "listTaskTypes",
+        "List the types of a project, newest first",
+        list_types,
+        list[schemas.TaskType],
+        queue_pb2.ListTaskTypesRequest,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "POST",
+        _LIST,
+        "createTaskType",
+        "Make a task type",
+        create_type,
+        schemas.TaskType,
+        queue_pb2.CreateTaskTypeRequest,
+        body=NewTaskType,
+        status=201,
+        errors=(403, 404, 409),
+        idempotent=True,
+    ),
+    _route(
+        "GET",
+        _PATH,
+        "getTaskType",
+        "Read a task type",
+        get_type,
+        schemas.TaskType,
+        queue_pb2.GetTaskTypeRequest,
+        errors=(403, 404),
+    ),
+    _route(
+        "PUT",
+        _PATH,
+        "updateTaskType",
+        "Change a task type; tasks made before keep their instructions",
+        update_type,
+        schemas.TaskType,
+        queue_pb2.UpdateTaskTypeRequest,
+        body=TaskTypeChange,
+        places={"variables": "variables.names"},
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "DELETE",
+        _PATH,
+        "deleteTaskType",
+        "Delete a task type that no task uses",
+        delete_type,
+        schemas.Message,
+        queue_pb2.DeleteTaskTypeRequest,
+        errors=(403, 404, 409),
+    ),
+)

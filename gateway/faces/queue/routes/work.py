@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from piecework.tasks.v1 import queue_pb2
 
@@ -12,7 +12,7 @@ from gateway.faces.queue.dialect import Refused
 from gateway.faces.queue.requests import Completion, LeaseExtension, NextTask, TaskFailure
 from gateway.routing import Route
 
-_TAG = "Work"
+_route = partial(Route, tag="Work")
 _PROJECT = "/api/projects/{projectId}"
 _TASK = "/api/tasks/{taskId}"
 _MARGIN_SECONDS = 5.0
@@ -66,100 +66,84 @@ async def clean_up(call: Call) -> schemas.Cleanup:
     return schemas.Cleanup(done.reclaimed_tasks, done.cleaned_agents)
 
 
-def routes() -> tuple[Route, ...]:
-    """Return the rows of this chapter."""
-    shared: dict[str, Any] = {"tag": _TAG}
-    return (_next(shared), *_outcomes({**shared, "places": _LEASE, "errors": (403, 404, 409)}), *_of_project(shared))
-
-
-def _next(shared: dict[str, Any]) -> Route:
-    return Route(
+ROUTES = (
+    _route(
         "POST",
         "/api/agents/{agentName}/next-task",
         "nextTask",
         "Lease the next task, or take up again the one that this worker holds",
-        handler=next_task,
-        answer=schemas.Assignment,
-        request=queue_pb2.NextTaskRequest,
+        next_task,
+        schemas.Assignment,
+        queue_pb2.NextTaskRequest,
         body=NextTask,
         errors=(403, 404, 409),
         description="When there is no task, `success` is false, `error` says so and `data.task` is null; the status is "
         "200 all the same. With `waitSeconds` the answer waits that long for work.",
-        **shared,
-    )
-
-
-def _outcomes(shared: dict[str, Any]) -> tuple[Route, ...]:
-    return (
-        Route(
-            "POST",
-            f"{_TASK}/complete",
-            "completeTask",
-            "Deliver the result of a task",
-            handler=complete_task,
-            answer=schemas.Task,
-            request=queue_pb2.CompleteTaskRequest,
-            body=Completion,
-            **{**shared, "places": {**_LEASE, "outputs": "outputs_json"}},
-        ),
-        Route(
-            "POST",
-            f"{_TASK}/fail",
-            "failTask",
-            "Report that a task failed",
-            handler=fail_task,
-            answer=schemas.Task,
-            request=queue_pb2.FailTaskRequest,
-            body=TaskFailure,
-            **shared,
-        ),
-        Route(
-            "POST",
-            f"{_TASK}/extend-lease",
-            "extendLease",
-            "Move the end of a lease, counted from its current end",
-            handler=extend_lease,
-            answer=schemas.Task,
-            request=queue_pb2.ExtendLeaseRequest,
-            body=LeaseExtension,
-            **shared,
-        ),
-    )
-
-
-def _of_project(shared: dict[str, Any]) -> tuple[Route, ...]:
-    return (
-        Route(
-            "GET",
-            f"{_PROJECT}/peek-next-task",
-            "peekNextTask",
-            "Count the tasks that could be handed out now",
-            handler=peek,
-            answer=schemas.Availability,
-            request=queue_pb2.PeekTasksRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "GET",
-            f"{_PROJECT}/agents",
-            "listAgents",
-            "List the workers that hold a live lease",
-            handler=list_agents,
-            answer=list[schemas.ActiveAgent],
-            request=queue_pb2.ListActiveAgentsRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-        Route(
-            "POST",
-            f"{_PROJECT}/cleanup-leases",
-            "cleanupLeases",
-            "Take back the leases that have expired",
-            handler=clean_up,
-            answer=schemas.Cleanup,
-            request=queue_pb2.CleanupLeasesRequest,
-            errors=(403, 404, 409),
-            **shared,
-        ),
-    )
+    ),
+    _route(
+        "POST",
+        f"{_TASK}/complete",
+        "completeTask",
+        "Deliver the result of a task",
+        complete_task,
+        schemas.Task,
+        queue_pb2.CompleteTaskRequest,
+        body=Completion,
+        places={**_LEASE, "outputs": "outputs_json"},
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "POST",
+        f"{_TASK}/fail",
+        "failTask",
+        "Report that a task failed",
+        fail_task,
+        schemas.Task,
+        queue_pb2.FailTaskRequest,
+        body=TaskFailure,
+        places=_LEASE,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "POST",
+        f"{_TASK}/extend-lease",
+        "extendLease",
+        "Move the end of a lease, counted from its current end",
+        extend_lease,
+        schemas.Task,
+        queue_pb2.ExtendLeaseRequest,
+        body=LeaseExtension,
+        places=_LEASE,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "GET",
+        f"{_PROJECT}/peek-next-task",
+        "peekNextTask",
+        "Count the tasks that could be handed out now",
+        peek,
+        schemas.Availability,
+        queue_pb2.PeekTasksRequest,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "GET",
+        f"{_PROJECT}/agents",
+        "listAgents",
+        "List the workers that hold a live lease",
+        list_agents,
+        list[schemas.ActiveAgent],
+        queue_pb2.ListActiveAgentsRequest,
+        errors=(403, 404, 409),
+    ),
+    _route(
+        "POST",
+        f"{_PROJECT}/cleanup-leases",
+        "cleanupLeases",
+        "Take back the leases that have expired",
+        clean_up,
+        schemas.Cleanup,
+        queue_pb2.CleanupLeasesRequest,
+        errors=(403, 404, 409),
+    ),
+)

@@ -48,12 +48,12 @@ def url(host: str, port: int) -> str:
     return f"http://{authority(host, port)}"
 
 
-def authority(host: str, port: int) -> str:
-    """Return `host:port` for clients on this machine; one that listens everywhere is reached on the loopback."""
+def authority(host: str, port: int, *, reachable: bool = True) -> str:
+    """Return `host:port`; with `reachable` one that clients on this machine can use, even if `host` is any address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return f"{host}:{port}"
-    if address.is_unspecified:
+    if reachable and address.is_unspecified:
         address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

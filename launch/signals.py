@@ -21,5 +21,11 @@ class StopSignals:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._receive)
 
+    def release(self) -> None:
+        """Let the next signal end the process at once, as it does by default."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
     def _receive(self) -> None:
         (self.pressed if self.asked.is_set() else self.asked).set()

@@ -35,6 +35,7 @@ def worker(
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of the project's operator.")] = None,
     *,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no task is left.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only what goes wrong, and the summary.")] = False,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that running commands get after SIGTERM.")] = 30.0,
 ) -> None:
     """Lease tasks of a project and run a command for each.
@@ -56,13 +57,13 @@ def worker(
         grace_seconds=grace,
     )
     _check(options)
-    run(_work(options))
+    run(_work(options, quiet=quiet))
 
 
-async def _work(options: WorkerOptions) -> None:
+async def _work(options: WorkerOptions, *, quiet: bool) -> None:
     tally = Tally()
-    lines = not out.is_terminal
-    progress = ProgressLines() if lines else ProgressPanel(out, options.agent_names, tally)
+    plain = quiet or not out.is_terminal
+    progress = ProgressLines(quiet=quiet) if plain else ProgressPanel(out, options.agent_names, tally)
     try:
         await Crew(options, progress, tally).work(StopSignals())
     finally:

@@ -1,0 +1,60 @@
+"""`piecework demo`: 200 files become tasks, four workers count their words, and `wc` checks the sum."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import typer
+
+from launch import places
+from launch.credentials import Credentials
+from launch.demo import files, programs
+from launch.demo.poster import TYPE, Poster
+from launch.demo.verdict import Verdict
+from launch.loop import run
+from launch.terminal import out
+
+_COMMAND = ("wc", "-w")
+
+
+def demo(
+    repository: Annotated[Path, typer.Option(help="Directory whose files are counted.")] = Path(),
+    tasks: Annotated[int, typer.Option(min=1, help="How many files.")] = 200,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 4,
+) -> None:
+    """Show it all: post the files of this directory as tasks, drain them with `wc -w`, and check the sum."""
+    run(_show(repository.absolute(), tasks, workers))
+
+
+async def _show(repository: Path, count: int, workers: int) -> None:
+    texts = files.choose(repository, count)
+    expected = files.count_words(repository, list(texts))
+    with tempfile.TemporaryDirectory(prefix="piecework-demo-") as folder:
+        data_dir = Path(folder) / "platform"
+        _step("a platform of our own, in memory: MongoDB, Valkey, all services, the gateway")
+        async with programs.platform(data_dir) as gateway:
+            credentials = places.read(places.DataDirectory(data_dir).credentials, Credentials)
+            assert credentials is not None
+            headers = {"Authorization": f"Bearer {credentials.operators[0].key}"}
+            async with aiohttp.ClientSession(gateway, headers=headers) as http:
+                poster = Poster(http, credentials.project.id)
+                made = await poster.post(texts)
+                _step(f"{made} files of {repository.name} are now tasks of the type {TYPE}")
+                _step(f"piecework worker --concurrency {workers} --until-empty -- {' '.join(_COMMAND)}")
+                began = time.monotonic()
+                quiet = not out.is_terminal
+                await programs.worker(data_dir, credentials.project.name, _COMMAND, workers=workers, quiet=quiet)
+                seconds = time.monotonic() - began
+                results = await poster.results()
+    _step(f"all of them drained in {seconds:.1f} s")
+    verdict = Verdict(results, expected)
+    verdict.print()
+    verdict.check()
+
+
+def _step(text: str) -> None:
+    out.print(f"[cyan]»[/] {text}")

@@ -1,0 +1,75 @@
+"""The two programs that the demonstration runs: a platform of its own, and a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from launch.errors import CommandFailed
+
+_READY = re.compile(r"piecework ready: (\S+)")
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+
+
+@asynccontextmanager
+async def platform(data_dir: Path) -> AsyncIterator[str]:
+    """Run an ephemeral platform without rate limits, whose credentials are in `data_dir`; give its address.
+
+    Raises:
+        CommandFailed: it does not start.
+    """
+    command = _piecework("up", "--ephemeral", "--port", "0", "--rate-limits", "off", "--data-dir", str(data_dir))
+    # A session of its own: on Ctrl-C it is we who end it, when the worker has ended.
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield await _address(process)
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.communicate()
+
+
+async def worker(data_dir: Path, project: str, command: Sequence[str], *, workers: int, quiet: bool) -> None:
+    """Run a worker until the queue is empty.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    options = ["--data-dir", str(data_dir), "--project", project, "--agent", "counter"]
+    arguments = [*options, "--concurrency", str(workers), "--until-empty", *(["--quiet"] if quiet else [])]
+    process = await asyncio.create_subprocess_exec(*_piecework("worker", *arguments, "--", *command))
+    try:
+        if status := await process.wait():
+            raise CommandFailed(f"the worker ended with status {status}")
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+
+
+async def _address(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_START_SECONDS):
+            while line := await process.stdout.readline():
+                if found := _READY.match(line.decode()):
+                    return found[1]
+            reason = (await process.stderr.read()).decode(errors="replace").strip()
+            raise CommandFailed(f"the platform did not start: {reason}", "Try piecework doctor.")
+    raise CommandFailed(f"the platform did not start within {_START_SECONDS:.0f} s", "Try piecework doctor.")
+
+
+def _piecework(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "launch", *arguments]

@@ -100,7 +100,12 @@ class Leaser:
 
     async def reclaim(self, queue: str) -> list[WorkItem]:
         """Take back the expired leases of a queue; returns the items as they were before."""
-        return await self._expire(await self._store.expired(queue, self._clock.now(), _MAX_EXPIRED))
+        reclaimed: list[WorkItem] = []
+        while True:
+            expired = await self._store.expired(queue, self._clock.now(), _MAX_EXPIRED)
+            reclaimed += await self._expire(expired)
+            if len(expired) < _MAX_EXPIRED:
+                return reclaimed
 
     def look_again(self, queue: str) -> None:
         """Forget what the queue was seen to hold: something older or more urgent may be on it now."""

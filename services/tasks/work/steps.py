@@ -182,5 +182,6 @@ def _is_repeat(item: WorkItem, claim: Claim, ending: Ending) -> bool:
         and attempt.outcome == ending.outcome
         and attempt.result == ending.text
         and claim.holder in (None, attempt.holder)
+        and (ending.outcome != COMPLETED or item.outputs_json == ending.outputs_json)
         for attempt in item.attempts
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
+import pytest
 import redis.asyncio
 from piecework.tasks.v1 import events_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
 from piecework.tasks.v1 import queue_pb2 as pb
@@ -14,6 +17,7 @@ from pymongo import AsyncMongoClient
 from kit.caller import OPERATOR_SCOPES, Caller, CallerSigner
 from kit.channels import Channels, Outgoing
 from kit.clock import ManualClock
+from kit.errors import DomainError
 from kit.host import GrpcHost
 from kit.idempotency import IdempotencyStore
 from kit.ids import new_id
@@ -29,9 +33,27 @@ from kit.target import Resources
 from services.agents import app as agents_app
 from services.tasks.app import TasksApp
 from services.tasks.app import build as build_tasks
+from services.tasks.queue.loops import Remover
+from services.tasks.work.loops import Reaper
 
 OWNER = Caller(kind="operator", operator_id=1, scopes=OPERATOR_SCOPES)
 STRANGER = Caller(kind="operator", operator_id=2, scopes=OPERATOR_SCOPES)
+
+
+_NEVER = 1e6
+
+
+def session_of(agent: str) -> Caller:
+    """Return what the gateway says of a worker of the owner that has logged in."""
+    return Caller(kind="session", operator_id=OWNER.operator_id, scopes=OPERATOR_SCOPES, name=agent)
+
+
+@contextlib.contextmanager
+def refused(reason: str, kind: type[DomainError] = DomainError) -> Iterator[None]:
+    """Expect a call to be refused for `reason`."""
+    with pytest.raises(kind) as caught:
+        yield
+    assert caught.value.reason == reason, caught.value
 
 
 class Queue(NamedTuple):
@@ -77,6 +99,10 @@ class TasksPlatform:
         self.resources = Resources(settings, mongo, redis_client, channels, self.signer, clock)
         self.database = self.resources.database("tasks")
         self.targets = [build_tasks(self.resources), agents_app.build(self.resources)]
+        # The loops of the service look once, at the start; after that tests decide.
+        app = self.app
+        app.reaper = Reaper(app.work_store, app.leaser, app.access.reaper_interval, clock, tick_seconds=_NEVER)
+        app.remover = Remover(app.projects, tick_seconds=_NEVER)
         idempotency = IdempotencyStore(self.database, clock)
         interceptors = [
             AccessInterceptor(RpcMetrics(CollectorRegistry())),
@@ -108,6 +134,10 @@ class TasksPlatform:
         for target in self.targets:
             await target.stop()
 
+    def pass_time(self, **length: float) -> None:
+        """Move the clock: `pass_time(minutes=10)`."""
+        self.clock.set(self.clock.now() + timedelta(**length))
+
     async def call(
         self,
         method: Callable[..., Awaitable[Any]],
@@ -115,7 +145,7 @@ class TasksPlatform:
         caller: Caller = OWNER,
         *,
         key: str | None = None,
-        timeout: float = 60,
+        timeout: float = 60,  # noqa: ASYNC109 - the deadline of the call
     ) -> Any:
         return await result_of(method(request, **self.outgoing(caller, timeout=timeout, idempotency_key=key)))
 
@@ -156,16 +186,52 @@ class TasksPlatform:
         answer = await self.call(self.queue.NextTask, request, caller)
         return answer.task if answer.HasField("task") else None
 
-    async def complete(self, task_id: str, agent: str, result: str = "done", token: int | None = None) -> pb.Task:
+    async def complete(
+        self,
+        task_id: str,
+        agent: str = "",
+        result: str = "done",
+        token: int | None = None,
+        caller: Caller = OWNER,
+        outputs: str = "",
+    ) -> pb.Task:
         lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
-        request = pb.CompleteTaskRequest(lease=lease, result=result)
-        return (await self.call(self.queue.CompleteTask, request)).task
+        request = pb.CompleteTaskRequest(lease=lease, result=result, outputs_json=outputs)
+        return (await self.call(self.queue.CompleteTask, request, caller)).task
 
-    async def fail(self, task_id: str, agent: str, **fields: Any) -> pb.Task:
-        request = pb.FailTaskRequest(
-            lease=pb.TaskLeaseRef(task_id=task_id, agent_name=agent), **{"error": "it broke", **fields}
-        )
-        return (await self.call(self.queue.FailTask, request)).task
+    async def fail(
+        self, task_id: str, agent: str = "", token: int | None = None, caller: Caller = OWNER, **fields: Any
+    ) -> pb.Task:
+        lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
+        request = pb.FailTaskRequest(lease=lease, **{"error": "it broke", **fields})
+        return (await self.call(self.queue.FailTask, request, caller)).task
+
+    async def extend(
+        self, task_id: str, minutes: int, agent: str = "", token: int | None = None, caller: Caller = OWNER
+    ) -> pb.Task:
+        lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
+        request = pb.ExtendLeaseRequest(lease=lease, extension_minutes=minutes)
+        return (await self.call(self.queue.ExtendLease, request, caller)).task
+
+    async def cleanup(self, queue: Queue) -> tuple[int, int]:
+        request = pb.CleanupLeasesRequest(project_id=queue.project_id)
+        answer = await self.call(self.queue.CleanupLeases, request)
+        return answer.reclaimed_tasks, answer.cleaned_agents
+
+    async def tasks(self, queue: Queue, **fields: Any) -> list[pb.Task]:
+        request = pb.ListTasksRequest(project_id=queue.project_id, **fields)
+        return list((await self.call(self.queue.ListTasks, request)).tasks)
+
+    async def update_project(self, project_id: str, **fields: Any) -> pb.Project:
+        request = pb.UpdateProjectRequest(project_id=project_id, **fields)
+        return (await self.call(self.queue.UpdateProject, request)).project
+
+    async def close_project(self, project_id: str) -> None:
+        await self.update_project(project_id, status=pb.PROJECT_STATUS_CLOSED)
+
+    async def counts(self, queue: Queue) -> pb.TaskCounts:
+        request = pb.GetProjectRequest(project_id=queue.project_id)
+        return (await self.call(self.queue.GetProject, request)).project.counts
 
     async def get(self, task_id: str) -> pb.Task:
         return (await self.call(self.queue.GetTask, pb.GetTaskRequest(task_id=task_id))).task

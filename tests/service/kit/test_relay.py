@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from bson import Int64
-from bson.raw_bson import RawBSONDocument
 
 from kit.clock import ManualClock, SystemClock
 from kit.engines import MongodEngine
@@ -276,6 +275,5 @@ async def _lose_the_place(database: Database) -> None:
 
 
 async def _raw_change(database: Database, subject: str) -> bytes:
-    found: RawBSONDocument | None = await database.get_collection("tasks", codec_options=RAW).find_one({"_id": subject})
-    assert found is not None
+    found: Any = await database.get_collection("tasks", codec_options=RAW).find_one({"_id": subject})
     return bytes(found["change"].raw)

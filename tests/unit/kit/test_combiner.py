@@ -102,7 +102,7 @@ async def test_a_caller_that_leaves_while_it_waits_takes_its_item_back() -> None
     with pytest.raises(asyncio.CancelledError):
         await leaving
     writer.go.set()
-    assert await asyncio.gather(first, staying) == [10, 30]
+    assert [await first, await staying] == [10, 30]
     assert writer.batches == [[1], [3]]
 
 
@@ -186,7 +186,7 @@ def test_every_item_is_written_once_whenever_it_comes(
             else:
                 staying[item] = task
         async with asyncio.timeout(5):
-            assert await asyncio.gather(*staying.values()) == list(staying)
+            assert list(await asyncio.gather(*staying.values())) == list(staying)
             await combiner.close()
         await asyncio.gather(*leaving, return_exceptions=True)
         assert len(written) == len(set(written))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from kit.events.model import change_document
-from services.tasks.work.model import Transition, WorkItem
+from services.tasks.work.model import DELETED, FAILED, Transition, WorkItem
 
 _FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(WorkItem))
 _NATIVE = (datetime,)
@@ -42,6 +42,9 @@ def to_update(transition: Transition) -> dict[str, Any]:
             remove[stored_name] = ""
         else:
             put[stored_name] = msgspec.to_builtins(value, builtin_types=_NATIVE)
+    if after.state in (FAILED, DELETED):
+        # The key may have been set beside the versions meanwhile (`WorkStore.dedupe`).
+        remove["dedupe"] = ""
     put["change"] = _change(after, transition.kind, transition.actor, after.updated_at, transition.data)
     return {"$set": put, "$unset": remove} if remove else {"$set": put}
 

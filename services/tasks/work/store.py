@@ -198,9 +198,10 @@ class WorkStore:
             return await self.items.distinct("queue", {"state": LEASED, "lease.expires_at": {"$lte": now}})
 
     async def set_lease_length(self, kind: str, lease_ms: int) -> None:
-        """Lease the items of `kind` that wait for `lease_ms` milliseconds from now on."""
+        """Lease the items of `kind` for `lease_ms` milliseconds from the next hand-out on."""
+        unfinished = {"kind": kind, "state": {"$in": [QUEUED, LEASED]}}
         async with translated():
-            await self.items.update_many({"kind": kind, "state": QUEUED}, {"$set": {"lease_ms": lease_ms}})
+            await self.items.update_many(unfinished, {"$set": {"lease_ms": lease_ms}})
 
     async def delete_queue(self, queue: str) -> None:
         """Remove every item of a queue, without events."""

@@ -71,11 +71,16 @@ def draft_task(
 def revise(item: WorkItem, task_type: TaskType, changes: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a work item that change when its task's `changes` are made.
 
+    Instructions made from a template change with the variables only: a new title does not bring a new template.
+
     Raises:
         InvalidInput: TEMPLATE_VARIABLES_MISSING, INSTRUCTIONS_TOO_LONG.
     """
     payload = {**item.payload, **changes}
-    payload["instructions"] = _instructions(task_type, payload["instructions"], payload["variables"])
+    if task_type.template is not None and "variables" not in changes:
+        payload["instructions"] = item.payload["instructions"]
+    else:
+        payload["instructions"] = _instructions(task_type, payload["instructions"], payload["variables"])
     return {"payload": payload, "dedupe": _dedupe(task_type, payload["variables"])}
 
 

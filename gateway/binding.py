@@ -64,6 +64,10 @@ class Binding:
             self._fillers[type(part)](message, part)
         return message
 
+    def is_wrapper(self, place: str) -> bool:
+        """Tell whether `place` is a message that the request does not show: its fields lie at the top there."""
+        return any(inner.startswith(f"{place}.") for inner in self._back)
+
     def source(self, place: str) -> str:
         """Return where a field of the message, such as `task.variables["a"]`, came from: here `variables.a`."""
         segments = [found.groups() for found in _SEGMENT.finditer(place)]

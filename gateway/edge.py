@@ -15,7 +15,7 @@ from gateway.auth import Authenticator
 from gateway.endpoint import BODY_LIMIT_BYTES, JSON
 from gateway.errors import Failure, internal, malformed, too_large
 from gateway.exchange import EXCHANGE, Exchange
-from gateway.headers import CORRELATION, HSTS, SECURITY, Cors, correlation_id, rate_headers
+from gateway.headers import CORRELATION, HSTS, SECURITY, SERVER, Cors, correlation_id, rate_headers
 from gateway.limits import Allowance, RateLimiter, limit_key
 from gateway.observation import CLIENT_GONE, Observer
 from gateway.routing import Access, Face
@@ -77,7 +77,7 @@ class Edge:
         exchange = request.get(EXCHANGE)
         headers = response.headers
         headers.update(SECURITY)
-        headers["Server"] = "piecework"
+        headers["Server"] = SERVER
         if exchange is None:
             return
         headers[CORRELATION] = exchange.correlation_id

@@ -12,6 +12,7 @@ from gateway.limits import Allowance
 from kit.ids import new_id
 
 CORRELATION = "X-Correlation-ID"
+SERVER = "piecework"
 HSTS = "max-age=31536000; includeSubDomains"
 SECURITY = {
     "X-Content-Type-Options": "nosniff",

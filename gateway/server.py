@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.app import GatewayResources, build_app
+from gateway.faces.queue.dialect import QueueDialect
+from gateway.protocol import Runner
 
 
 class GatewayServer:
@@ -37,13 +39,7 @@ async def serve(resources: GatewayResources, host: str, port: int) -> GatewaySer
     Raises:
         OSError: the port is taken, or the address is not one of this machine.
     """
-    runner = web.AppRunner(
-        build_app(resources),
-        access_log=None,  # the gateway has its own, at a third of the cost
-        handler_cancellation=True,  # a client that goes away takes its calls with it
-        shutdown_timeout=resources.settings.drain_seconds,
-        keepalive_timeout=75.0,
-    )
+    runner = Runner(build_app(resources), QueueDialect(), resources.settings.drain_seconds)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     try:

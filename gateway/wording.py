@@ -53,6 +53,8 @@ def describe(message: Message, binding: Binding, given: Any, known: Sequence[Det
     reported = {detail.field for detail in known}
     details = []
     for broken in broken_rules(message):
+        if binding.is_wrapper(broken.place):
+            continue
         field = binding.source(broken.place)
         if field in reported or any(field.startswith((f"{known}.", f"{known}[")) for known in reported):
             continue

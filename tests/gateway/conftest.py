@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -42,3 +43,9 @@ async def site(mongodb_uri: str, redis_url: str, mongo_client: AsyncMongoClient[
     for name in await mongo_client.list_database_names():
         if name.startswith("test-gateway"):
             await mongo_client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+async def shared_project(site: Site) -> Any:
+    """A project of the owner, for tests that leave nothing behind."""
+    return await site.project()

@@ -46,6 +46,7 @@ class EventRelay:
         clock: tells when an event is stored.
         retention: how long events are kept.
         max_batch: the most events in one write.
+        pace_seconds: the least time between the starts of two batches.
         await_seconds: how long one request waits for changes; new ones are delivered at once.
         checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
@@ -60,6 +61,7 @@ class EventRelay:
         *,
         retention: timedelta = RETENTION,
         max_batch: int = 1000,
+        pace_seconds: float = 0.02,
         await_seconds: float = 10.0,
         checkpoint_seconds: float = 60.0,
         on_batch: Callable[[int], None] = lambda _: None,
@@ -72,6 +74,7 @@ class EventRelay:
         self._clock = clock
         self._retention = retention
         self._max_batch = max_batch
+        self._pace_seconds = pace_seconds
         self._await_seconds = await_seconds
         self._checkpoint_seconds = checkpoint_seconds
         self._on_batch = on_batch
@@ -139,6 +142,7 @@ class EventRelay:
         checkpoint_at = time.monotonic() + self._checkpoint_seconds
         while True:
             batch = await feed.next()
+            came_at = time.monotonic()
             changes = [change_bytes(document) for document in batch.documents]
             if careful and changes:
                 unknown = await self._unknown(changes)
@@ -148,6 +152,8 @@ class EventRelay:
                 async with asyncio.timeout(_WRITE_SECONDS):
                     seq = await self._store.append(seq, changes, self._clock.now(), batch.token.raw)
                 self._on_batch(len(changes))
+                # The first change after a pause travels at once; a stream of them travels in fuller, cheaper batches.
+                await asyncio.sleep(max(0.0, self._pace_seconds - (time.monotonic() - came_at)))
             elif time.monotonic() >= checkpoint_at:
                 # Without events the place still has to move on, or the oplog would leave it behind.
                 await self._store.save_position(Position(seq, {"resumeAfter": batch.token}))

@@ -103,7 +103,7 @@ class _Recorder:
 
     def end(self, started: float, context: Any, error: BaseException | None) -> None:
         seconds = time.perf_counter() - started
-        code = _code(context, error)
+        code = _code(context, error, seconds)
         self._in_flight.dec()
         duration = self._durations.get(code)
         if duration is None:
@@ -121,10 +121,15 @@ class _Recorder:
             )
 
 
-def _code(context: Any, error: BaseException | None) -> str:
+def _code(context: Any, error: BaseException | None, seconds: float) -> str:
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return "DEADLINE_EXCEEDED" if context.time_remaining() == 0 else "CANCELLED"
+        return "DEADLINE_EXCEEDED" if _is_out_of_time(context.time_remaining(), seconds) else "CANCELLED"
     code = context.code()
     if code is None:
         return "OK" if error is None else "UNKNOWN"
     return code.name if isinstance(code, grpc.StatusCode) else str(code)
+
+
+def _is_out_of_time(remaining: float | None, seconds: float) -> bool:
+    # gRPC sends a deadline rounded up by as much as a hundredth, so the client's clock ends the call a little earlier.
+    return remaining is not None and remaining <= 0.02 * (remaining + seconds) + 0.01

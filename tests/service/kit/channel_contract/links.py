@@ -79,6 +79,8 @@ class Link:
         self._services.add_ContractServiceServicer_to_server(self.servicer, self.server)
         await self.server.start()
         self.stub = self._services.ContractServiceStub(self.channel)
+        # Tests of deadlines must not spend them on a connection.
+        await self.channel.channel_ready()
 
     async def close(self) -> None:
         await self.channel.close()

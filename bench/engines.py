@@ -69,15 +69,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def running(
     command: list[str], what: str, ready: Callable[[], bool], folder: Path, **options: object
-) -> Iterator[None]:
-    """Run `command` in a session of its own while the block runs; its output goes to a log in `folder`."""
+) -> Iterator[int]:
+    """Run `command` in a session of its own while the block runs; yields its pid. Output goes to a log in `folder`."""
     with (folder / f"{what}.log").open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
         )  # type: ignore[call-overload]
         try:
             wait_until(ready, process, what)
-            yield
+            yield process.pid
         finally:
             stop(process)
 
@@ -94,11 +94,11 @@ def started(engine: MongodEngine | ValkeyEngine) -> Iterator[None]:
 
 
 @contextmanager
-def mongodb(folder: Path) -> Iterator[str]:
-    """The MongoDB that Piecework embeds, journaling to `folder`; yields its URI."""
+def mongodb(folder: Path) -> Iterator[MongodEngine]:
+    """The MongoDB that Piecework embeds, journaling to `folder`."""
     engine = MongodEngine(folder / "mongodb")
     with started(engine):
-        yield engine.uri
+        yield engine
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import msgspec
 import uvloop
 
 from bench.jobs import Drain, GrpcDrain, Job, Repeat, Wait, Watch
-from bench.load import Clock, Connection, Series, closed_loop, request
+from bench.load import Clock, Connection, Series, Stopwatch, closed_loop, request
 
 
 class _Id(msgspec.Struct):
@@ -40,8 +40,8 @@ async def repeat(job: Repeat) -> dict[str, Series]:
         await clock.timed(connection, message)
         return True
 
-    seconds = await closed_loop((job.site.host, job.site.port), turn, job.bounds, [clock])
-    return {"all": clock.series(seconds, tasks_each=job.tasks_each)}
+    span = await closed_loop(job.site, turn, job.bounds, [clock])
+    return {"all": clock.series(span, tasks_each=job.tasks_each)}
 
 
 async def drain(job: Drain) -> dict[str, Series]:
@@ -71,13 +71,13 @@ async def drain(job: Drain) -> dict[str, Series]:
         both.statuses["done"] += 1
         return True
 
-    seconds = await closed_loop((site.host, site.port), turn, job.bounds, [asked, completed, both])
+    span = await closed_loop(site, turn, job.bounds, [asked, completed, both])
     spent_asking, spent_completing = sum(asked.latencies_ms), sum(completed.latencies_ms)
     share = spent_asking / (spent_asking + spent_completing)
     return {
-        "drain": both.series(seconds),
-        "next": asked.series(seconds * share),
-        "complete": completed.series(seconds * (1.0 - share)),
+        "drain": both.series(span),
+        "next": asked.series(span, share=share),
+        "complete": completed.series(span, share=1.0 - share),
     }
 
 
@@ -87,12 +87,12 @@ async def wait(job: Wait) -> dict[str, Series]:
     site = job.site
     body = f'{{"projectId":"{site.project}","waitSeconds":{job.wait_seconds}}}'.encode()
     connections = [await Connection.open(site.host, site.port) for _ in range(job.workers)]
-    begun = time.perf_counter()
+    watch = Stopwatch(site)
     async with asyncio.timeout(job.wait_seconds + 30), asyncio.TaskGroup() as group:
         for worker, connection in enumerate(connections):
             message = request("POST", f"/api/agents/waiter-{worker}/next-task", body, site.token)
             group.create_task(clock.timed(connection, message))
-    return {"all": clock.series(time.perf_counter() - begun)}
+    return {"all": clock.series(watch.stop())}
 
 
 async def dispatch(job: Job) -> dict[str, Series]:

@@ -9,7 +9,7 @@ import grpc.aio
 from piecework.tasks.v1 import work_pb2, work_pb2_grpc
 
 from bench.jobs import GrpcDrain
-from bench.load import Clock, Series
+from bench.load import Clock, Series, Stopwatch
 from kit.caller import METADATA_KEY
 
 CALL_TIMEOUT_SECONDS = 60.0
@@ -72,8 +72,14 @@ async def run(job: GrpcDrain) -> dict[str, Series]:
                 if not await worker.turn(holder):
                     return
 
-        started = time.perf_counter()
+        watch = Stopwatch(job.site)
         await asyncio.gather(*(loop(f"batch-{number}") for number in range(job.bounds.concurrency)))
-        seconds = time.perf_counter() - started
-    series = Series(seconds=seconds, latencies_ms=clock.latencies_ms, tasks=worker.tasks, statuses=dict(clock.statuses))
+        span = watch.stop()
+    series = Series(
+        seconds=span.seconds,
+        latencies_ms=clock.latencies_ms,
+        tasks=worker.tasks,
+        statuses=dict(clock.statuses),
+        facts=span.per_task(worker.tasks),
+    )
     return {"batch": series}

@@ -8,29 +8,9 @@ import sys
 
 import msgspec
 
-from bench.load import Bounds, Series
+from bench.load import Bounds, Series, Site
 
 JOB_TIMEOUT_SECONDS = 300
-
-
-class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a platform listens and how to get in.
-
-    Attributes:
-        token: sent as `Authorization: Bearer`; empty sends none.
-        grpc: address of the tasks service, `host:port`; empty when it has none.
-        caller: signed caller of gRPC requests.
-        project: id of the project that the job works on.
-        type_id: task type of the tasks that the job creates.
-    """
-
-    host: str
-    port: int
-    token: str = ""
-    grpc: str = ""
-    caller: str = ""
-    project: str = ""
-    type_id: str = ""
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True, tag=True):

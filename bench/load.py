@@ -13,6 +13,8 @@ from typing import NamedTuple, cast
 
 import msgspec
 
+from bench.cpu import used_seconds
+
 REPLY_TIMEOUT_SECONDS = 60.0
 
 
@@ -165,10 +167,21 @@ class Clock:
         self.latencies_ms.clear()
         self.statuses.clear()
 
-    def series(self, seconds: float, *, tasks_each: int = 1) -> Series:
-        """What was recorded, as a `Series` that took `seconds`; `tasks_each` tasks belong to each operation."""
+    def series(self, span: Span, *, tasks_each: int = 1, share: float = 1.0) -> Series:
+        """What was recorded, as a series.
+
+        Args:
+            tasks_each: tasks that belong to each operation.
+            share: the part of the span that these operations took.
+        """
         tasks = len(self.latencies_ms) * tasks_each
-        return Series(seconds=seconds, latencies_ms=self.latencies_ms, tasks=tasks, statuses=dict(self.statuses))
+        return Series(
+            seconds=span.seconds * share,
+            latencies_ms=self.latencies_ms,
+            tasks=tasks,
+            statuses=dict(self.statuses),
+            facts=span.per_task(tasks) if share == 1.0 else {},
+        )
 
 
 Turn = Callable[[Connection, int], Awaitable[bool]]
@@ -190,7 +203,60 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-async def closed_loop(address: tuple[str, int], turn: Turn, bounds: Bounds, clocks: Sequence[Clock]) -> float:
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a platform listens and how to get in.
+
+    Attributes:
+        token: sent as `Authorization: Bearer`; empty sends none.
+        grpc: address of the tasks service, `host:port`; empty when it has none.
+        caller: signed caller of gRPC requests.
+        project: id of the project that the job works on.
+        type_id: task type of the tasks that the job creates.
+        server_pids: the processes of the server, whose processor time is taken.
+        database_pids: likewise of its database.
+    """
+
+    host: str
+    port: int
+    token: str = ""
+    grpc: str = ""
+    caller: str = ""
+    project: str = ""
+    type_id: str = ""
+    server_pids: tuple[int, ...] = ()
+    database_pids: tuple[int, ...] = ()
+
+
+class Span(NamedTuple):
+    """A measured stretch of time: its length, and the processor time that the site's processes used in it (seconds)."""
+
+    seconds: float
+    server_cpu: float
+    database_cpu: float
+
+    def per_task(self, tasks: int) -> dict[str, float]:
+        """Processor time per task in microseconds, as facts of a series."""
+        share = 1e6 / max(1, tasks)
+        return {"server_cpu_us": self.server_cpu * share, "database_cpu_us": self.database_cpu * share}
+
+
+class Stopwatch:
+    """Runs from its making until `stop`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._server = used_seconds(site.server_pids)
+        self._database = used_seconds(site.database_pids)
+        self._begun = time.perf_counter()
+
+    def stop(self) -> Span:
+        """The span until now."""
+        seconds = time.perf_counter() - self._begun
+        server = used_seconds(self._site.server_pids) - self._server
+        return Span(seconds, server, used_seconds(self._site.database_pids) - self._database)
+
+
+async def closed_loop(site: Site, turn: Turn, bounds: Bounds, clocks: Sequence[Clock]) -> Span:
     """Run `turn(connection, worker)` on every connection until it says False or a bound is reached.
 
     Args:
@@ -198,17 +264,17 @@ async def closed_loop(address: tuple[str, int], turn: Turn, bounds: Bounds, cloc
         clocks: what `turn` records into; the warm-up is cleared from them.
 
     Returns:
-        Seconds from the end of the warm-up to the last answer.
+        The span from the end of the warm-up to the last answer.
     """
-    connections = [await Connection.open(*address) for _ in range(bounds.concurrency)]
+    connections = [await Connection.open(site.host, site.port) for _ in range(bounds.concurrency)]
     try:
         async with asyncio.timeout(bounds.seconds + 2 * REPLY_TIMEOUT_SECONDS):
             await _spend(connections, turn, bounds.warmup, bounds.seconds)
             for clock in clocks:
                 clock.clear()
-            started = time.perf_counter()
+            watch = Stopwatch(site)
             await _spend(connections, turn, bounds.count, bounds.seconds)
-            return time.perf_counter() - started
+            return watch.stop()
     finally:
         for connection in connections:
             connection.close()

@@ -59,7 +59,7 @@ FULL = Plan(
     echo_seconds=1.0,
     reads=300,
     events=300,
-    wait_seconds=10,
+    wait_seconds=14,
     peer_tasks=3_000,
     peer_runs=2,
 )
@@ -77,7 +77,7 @@ QUICK = Plan(
     echo_seconds=0.7,
     reads=100,
     events=100,
-    wait_seconds=5,
+    wait_seconds=9,
     peer_tasks=1_000,
     peer_runs=1,
 )

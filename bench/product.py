@@ -17,8 +17,10 @@ import msgspec
 from piecework.agents.v1 import identity_pb2, identity_pb2_grpc
 
 from bench import engines
-from bench.jobs import Site, bulk_body
+from bench.jobs import bulk_body
+from bench.load import Site
 from kit.caller import METADATA_KEY, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
+from kit.engines import MongodEngine
 from launch.places import DataDirectory, RunningPlatform, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +35,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         grpc: `host:port` of its services.
         mongodb_uri: its database, for counting commands.
+        server_pids: its processes.
+        database_pids: those of its MongoDB.
     """
 
     host: str
@@ -42,6 +46,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     grpc: str
     caller_key: str
     mongodb_uri: str
+    server_pids: tuple[int, ...]
+    database_pids: tuple[int, ...]
 
     def site(self, project: str = "", type_id: str = "") -> Site:
         """Where a load generator goes; its gRPC caller lives for a minute."""
@@ -55,6 +61,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
             caller=signed,
             project=project,
             type_id=type_id,
+            server_pids=self.server_pids,
+            database_pids=self.database_pids,
         )
 
     def call(self, method: str, path: str, body: str = "") -> Any:
@@ -104,15 +112,15 @@ def one_process(folder: Path) -> Iterator[Platform]:
     """`piecework up` on engines that journal to `folder`."""
     folder.mkdir(parents=True)
     data = DataDirectory(folder / "data")
-    with engines.mongodb(folder) as mongodb_uri, engines.cache(folder) as redis_url:
-        environment = _environment(mongodb_uri, redis_url)
+    with engines.mongodb(folder) as mongodb, engines.cache(folder) as redis_url:
+        environment = _environment(mongodb.uri, redis_url)
         command = [COMMAND, "up", "--port", "0", "--rate-limits", "off", "--data-dir", str(data.path)]
         log = folder / "piecework.log"
 
         def ready() -> bool:
             return b"piecework ready" in log.read_bytes()
 
-        with engines.running(command, "piecework", ready, folder, env=environment, cwd=ROOT):
+        with engines.running(command, "piecework", ready, folder, env=environment, cwd=ROOT) as pid:
             platform = read(data.platform, RunningPlatform)
             assert platform is not None
             operator = msgspec.json.decode(data.credentials.read_bytes())["operators"][0]
@@ -124,26 +132,30 @@ def one_process(folder: Path) -> Iterator[Platform]:
                 operator_id=operator["id"],
                 grpc=platform.grpc,
                 caller_key=msgspec.json.decode(data.secrets.read_bytes())["caller_key"],
-                mongodb_uri=mongodb_uri,
+                mongodb_uri=mongodb.uri,
+                server_pids=(pid,),
+                database_pids=(mongodb.pid or 0,),
             )
 
 
 @contextmanager
-def two_processes(folder: Path, mongodb_uri: str) -> Iterator[Platform]:
+def two_processes(folder: Path, mongodb: MongodEngine) -> Iterator[Platform]:
     """The gateway in one process, all services in another, gRPC over loopback between them."""
     folder.mkdir(parents=True)
     key, port, grpc_port = secrets.token_hex(32), engines.free_port(), engines.free_port()
     address = f"127.0.0.1:{grpc_port}"
     with engines.cache(folder) as redis_url:
         shared = {"caller_key": key, "rate_limits": "off"}
-        services = _environment(mongodb_uri, redis_url, grpc_port=str(grpc_port), **shared)
+        services = _environment(mongodb.uri, redis_url, grpc_port=str(grpc_port), **shared)
         peers = {f"{name}_address": address for name in ("tasks", "agents", "billing", "orchestrator")}
-        gateway = _environment(mongodb_uri, redis_url, port=str(port), **peers, **shared)
+        gateway = _environment(mongodb.uri, redis_url, port=str(port), **peers, **shared)
         targets = [COMMAND, "serve", "tasks", "agents", "billing", "orchestrator"]
         edge = [COMMAND, "serve", "gateway"]
         with (
-            engines.running(targets, "services", lambda: engines.answers(grpc_port), folder, env=services, cwd=ROOT),
-            engines.running(edge, "gateway", lambda: engines.answers(port), folder, env=gateway, cwd=ROOT),
+            engines.running(
+                targets, "services", lambda: engines.answers(grpc_port), folder, env=services, cwd=ROOT
+            ) as backend,
+            engines.running(edge, "gateway", lambda: engines.answers(port), folder, env=gateway, cwd=ROOT) as front,
         ):
             operator_id, token = _make_operator(address, key)
             yield Platform(
@@ -153,7 +165,9 @@ def two_processes(folder: Path, mongodb_uri: str) -> Iterator[Platform]:
                 operator_id=operator_id,
                 grpc=address,
                 caller_key=key,
-                mongodb_uri=mongodb_uri,
+                mongodb_uri=mongodb.uri,
+                server_pids=(front, backend),
+                database_pids=(mongodb.pid or 0,),
             )
 
 

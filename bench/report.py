@@ -69,6 +69,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
             "per_second_by_round": list(rounds.rates(key).values()),
             "p50_ms": rounds.percentile_ms(key, 0.50),
             "p99_ms": rounds.percentile_ms(key, 0.99),
+            "server_cpu_us": rounds.fact(key, "server_cpu_us"),
+            "database_cpu_us": rounds.fact(key, "database_cpu_us"),
             "operations": rounds.operations(key),
             "statuses": rounds.statuses(key),
         }

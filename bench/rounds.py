@@ -58,6 +58,11 @@ class Rounds:
         merged = sorted(value for one in self._all(key) for value in one.latencies_ms)
         return merged[min(len(merged) - 1, int(len(merged) * share))] if merged else None
 
+    def fact(self, key: Key, name: str) -> float | None:
+        """Median over measurements of a fact; None when none has it."""
+        found = [one.facts[name] for one in self._all(key) if name in one.facts]
+        return median(found) if found else None
+
     def operations(self, key: Key) -> int:
         """How many operations were timed."""
         return sum(len(one.latencies_ms) for one in self._all(key))

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from bench import engines, extras, facts, product
-from bench.jobs import Site
+from bench.load import Site
 from bench.outcome import Outcome
 from bench.peers import race
 from bench.plan import Plan
@@ -73,9 +75,12 @@ class _Field:
         self._stack = stack
         self._folder = folder
         self.echo = stack.enter_context(_server(folder, "echo"))
-        self._mongodb_uri = stack.enter_context(engines.mongodb(folder / "floor"))
-        backend = stack.enter_context(_server(folder, "floor", "backend", self._mongodb_uri))
-        self.floor = stack.enter_context(_server(folder, "floor", "edge", str(backend.port)))
+        self._mongodb = stack.enter_context(engines.mongodb(folder / "floor"))
+        backend = stack.enter_context(_server(folder, "floor", "backend", self._mongodb.uri))
+        edge = stack.enter_context(_server(folder, "floor", "edge", str(backend.port)))
+        self.floor = msgspec.structs.replace(
+            edge, server_pids=edge.server_pids + backend.server_pids, database_pids=(self._mongodb.pid or 0,)
+        )
         self.levels: list[Level] = []
         self.pair: tuple[Platform, Site] | None = None
 
@@ -87,7 +92,7 @@ class _Field:
 
     def add_pair(self) -> None:
         """Start Piecework as two processes."""
-        pair = self._stack.enter_context(product.two_processes(self._folder / "pair", self._mongodb_uri))
+        pair = self._stack.enter_context(product.two_processes(self._folder / "pair", self._mongodb))
         self.pair = (pair, pair.open_project(0))
 
 
@@ -97,8 +102,8 @@ def _server(folder: Path, module: str, *arguments: str) -> Iterator[Site]:
     port = engines.free_port()
     command = [sys.executable, "-m", f"bench.{module}", *arguments[:1], str(port), *arguments[1:]]
     name = "-".join((module, *arguments[:1]))
-    with engines.running(command, name, lambda: engines.answers(port), folder, cwd=product.ROOT):
-        yield Site(host="127.0.0.1", port=port)
+    with engines.running(command, name, lambda: engines.answers(port), folder, cwd=product.ROOT) as pid:
+        yield Site(host="127.0.0.1", port=port, server_pids=(pid,))
 
 
 def _compare(outcome: Outcome, folder: Path, plan: Plan, parts: tuple[str, ...], say: Say) -> None:

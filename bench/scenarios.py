@@ -8,8 +8,8 @@ from functools import partial
 import msgspec
 
 from bench import jobs
-from bench.jobs import Drain, GrpcDrain, Repeat, Site, create_body
-from bench.load import Bounds, Series
+from bench.jobs import Drain, GrpcDrain, Repeat, create_body
+from bench.load import Bounds, Series, Site
 from bench.plan import Plan
 from bench.product import BULK, Platform
 from bench.rounds import Key, Rounds

@@ -7,8 +7,8 @@ import time
 
 import msgspec
 
-from bench.jobs import Site, Watch
-from bench.load import Clock, Connection, Series, request
+from bench.jobs import Watch
+from bench.load import Clock, Connection, Series, Site, Stopwatch, request
 
 LAST_EVENT_TIMEOUT_SECONDS = 15.0
 
@@ -79,7 +79,7 @@ async def run(job: Watch) -> dict[str, Series]:
         Series `delay` (facts: `missing`, the events that did not come in time) and `create`.
     """
     clock, events = Clock(), EventReader()
-    begun = time.perf_counter()
+    watch = Stopwatch(job.site)
     reading, writer = await _subscribe(job.site, events)
     sent_at = await _create(job, clock)
     delays: list[float] = []
@@ -92,7 +92,7 @@ async def run(job: Watch) -> dict[str, Series]:
         delays = _delays_ms(sent_at, events.arrivals)
     reading.cancel()
     writer.close()
-    seconds = time.perf_counter() - begun
+    span = watch.stop()
     missing = float(len(sent_at) - len(delays))
-    delay = Series(seconds=seconds, latencies_ms=delays, tasks=len(delays), facts={"missing": missing})
-    return {"delay": delay, "create": clock.series(seconds)}
+    delay = Series(seconds=span.seconds, latencies_ms=delays, tasks=len(delays), facts={"missing": missing})
+    return {"delay": delay, "create": clock.series(span)}

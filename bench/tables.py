@@ -8,6 +8,7 @@ import msgspec
 
 from bench.load import Series
 from bench.outcome import Outcome
+from bench.rounds import Key
 from bench.targets import base_of, judge
 
 
@@ -50,17 +51,36 @@ def _measurements(outcome: Outcome) -> Table:
                 _number(rounds.percentile_ms(key, 0.50), 2),
                 _number(rounds.percentile_ms(key, 0.99), 2),
                 _number(ratio, 2) if ratio is not None else "",
+                _processor(outcome, key, "server_cpu_us"),
+                _processor(outcome, key, "database_cpu_us"),
                 _oddities(rounds.statuses(key)),
             )
         )
-    columns = ("what", "in flight", "stored", "per second", "p50 ms", "p99 ms", "of its base", "errors")
+    columns = (
+        "what",
+        "in flight",
+        "stored",
+        "per second",
+        "p50 ms",
+        "p99 ms",
+        "of its base",
+        "server µs",
+        "MongoDB µs",
+        "errors",
+    )
     note = (
         "Per second counts tasks (requests for the echo and the floor). A drain's latency is next-task and complete "
         "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
         "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
-        "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor."
+        "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor. "
+        "The µs are processor time per task of the server's processes and of MongoDB; other load does not change them."
     )
     return Table(title="Piecework, the echo and the floor", columns=columns, rows=rows, note=note)
+
+
+def _processor(outcome: Outcome, key: Key, name: str) -> str:
+    value = outcome.rounds.fact(key, name)
+    return _number(value, 0) if value else ""
 
 
 def _peers(outcome: Outcome) -> Table:

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kit.redis import Wakeups
 
+# Timers round to whole milliseconds: one that comes too early would find nothing, and no other follows.
+_TIMER_SLACK_SECONDS = 0.005
+
 
 class Ticket:
     """A place in the line of one queue. Use as a context manager around the whole wait.
@@ -32,7 +35,9 @@ class Ticket:
     async def wait(self, seconds: float) -> bool:
         """Wait for a ring and stand in line again; False when `seconds` passed without one."""
         try:
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            # Not `wait_for`: when a ring and a cancellation come in one turn, it forgets the cancellation.
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
         except TimeoutError:
             return False
         self._rung.clear()
@@ -71,6 +76,8 @@ class Doorbell:
         self._lines: defaultdict[str, deque[Ticket]] = defaultdict(deque)
         self._wakeups = wakeups
         self._replica = secrets.token_hex(4)
+        self._serial = 0
+        self._untold: dict[str, int] = {}
         wakeups.on_message(self._hear)
         wakeups.on_resume(self._ring_all)
 
@@ -80,12 +87,20 @@ class Doorbell:
 
     def ring(self, queue: str, count: int) -> None:
         """Tell every replica that `count` items can be leased."""
+        if count <= 0:
+            return
         self.ring_here(queue, count)
-        self._wakeups.publish(f"{self._replica} {count} {queue}")
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._tell_others)
+        self._untold[queue] = self._untold.get(queue, 0) + count
 
-    def ring_after(self, queue: str, seconds: float) -> None:
-        """Ring once when `seconds` have passed: an item that waits for its next attempt can be leased then."""
-        asyncio.get_running_loop().call_later(seconds, self.ring, queue, 1)
+    def ring_after(self, queue: str, seconds: float, count: int = 1) -> None:
+        """Ring when `seconds` have passed: `count` items that wait for their time can be leased then."""
+        asyncio.get_running_loop().call_later(seconds + _TIMER_SLACK_SECONDS, self.ring, queue, count)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many workers of this replica wait for work on the queue."""
+        return len(self._lines.get(queue, ()))
 
     def ring_here(self, queue: str, count: int) -> None:
         """Wake up to `count` workers of this replica, those first who wait the longest."""
@@ -108,8 +123,15 @@ class Doorbell:
         if not line:
             del self._lines[queue]
 
+    def _tell_others(self) -> None:
+        untold, self._untold = self._untold, {}
+        for queue, count in untold.items():
+            # The serial number keeps two rings apart: wake-ups that read the same may travel as one.
+            self._serial += 1
+            self._wakeups.publish(f"{self._replica} {self._serial} {count} {queue}")
+
     def _hear(self, message: str) -> None:
-        replica, count, queue = message.split(" ", 2)
+        replica, _, count, queue = message.split(" ", 3)
         if replica != self._replica:
             self.ring_here(queue, int(count))
 

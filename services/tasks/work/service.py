@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from kit.errors import DomainError, InvalidInput
 from kit.ids import new_id
 from services.tasks.work.errors import item_exists, item_not_found
 from services.tasks.work.leaser import LeaseDemand
-from services.tasks.work.model import QUEUED, WorkItem
+from services.tasks.work.model import DELETED, QUEUED, WorkItem
 from services.tasks.work.steps import Claim, Ending, end, extend
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PRIORITY = 5
 DEFAULT_LEASE_MS = 600_000
+
+Admission = Callable[[], Awaitable[object]]
 
 
 class NewItem(msgspec.Struct, frozen=True):
@@ -91,16 +94,24 @@ class WorkService:
         ]
         outcomes = await self._store.insert_many(items, actor_of(caller))
         self._leaser.look_again(queue)
-        self._doorbell.ring(queue, sum(outcome is None for outcome in outcomes))
+        self._ring(queue, [item for item, outcome in zip(items, outcomes, strict=True) if outcome is None], now)
         for item, outcome in zip(items, outcomes, strict=True):
             if outcome is not None:
                 raise item_exists(item.id) from outcome
         return items
 
-    async def lease(self, caller: Caller, demand: LeaseDemand, wait_seconds: float) -> list[WorkItem]:
+    async def lease(
+        self, caller: Caller, demand: LeaseDemand, wait_seconds: float, admit: Admission | None = None
+    ) -> list[WorkItem]:
         """Lease up to `demand.max_items` items, waiting up to `wait_seconds` for the first.
 
         Waiting asks the database once at the start, once per ring, and once at the end.
+
+        Args:
+            caller: who asks.
+            demand: what for.
+            wait_seconds: how long.
+            admit: called before each look but the first; raises when the queue is closed to the caller meanwhile.
         """
         caller.require(WORK)
         if not caller.is_service:
@@ -114,7 +125,10 @@ class WorkService:
                 ticket.settle()
                 if leased:
                     return leased
-                if not await ticket.wait(max(0.0, until - time.monotonic())):
+                rung = await ticket.wait(max(0.0, until - time.monotonic()))
+                if admit is not None:
+                    await admit()
+                if not rung:
                     return await self._leaser.lease(demand)
 
     async def end_many(
@@ -158,9 +172,16 @@ class WorkService:
         """
         caller.require(WORK)
         item = await self._store.read(item_id)
-        if item is None:
+        if item is None or item.state == DELETED:
             raise item_not_found(item_id)
         return self._own(caller, item)
+
+    def _ring(self, queue: str, items: Sequence[WorkItem], now: datetime) -> None:
+        for available_at, count in Counter(max(item.available_at, now) for item in items).items():
+            if available_at > now:
+                self._doorbell.ring_after(queue, (available_at - now).total_seconds(), count)
+            else:
+                self._doorbell.ring(queue, count)
 
     @staticmethod
     def _own(caller: Caller, item: WorkItem) -> WorkItem:

@@ -93,7 +93,7 @@ class TaskTypeService:
     ) -> TaskType:
         """Change the fields in `changes`, and the list of variables unless it is None.
 
-        Tasks are leased for the new length from their next hand-out on; instructions and retries stay as they were made.
+        Tasks are leased for the new length from their next hand-out on; the rest of them stays as it was made.
 
         Raises:
             AlreadyExists: TASK_TYPE_EXISTS.

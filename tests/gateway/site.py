@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
 from gateway.app import GatewayResources
 from kit.caller import service_caller
 from launch.platform import Platform
+
+
+OWNER = "the key of the owner"
 
 
 @dataclass
@@ -78,15 +82,23 @@ class Site:
     def stranger(self) -> Operator:
         return self.operators[1]
 
-    async def send(self, method: str, path: str, *, key: str | None = "", **options: Any) -> Reply:
+    async def send(self, method: str, path: str, *, key: str | None = OWNER, **options: Any) -> Reply:
         headers = dict(options.pop("headers", {}))
-        secret = self.owner.key if key == "" else key
+        secret = self.owner.key if key is OWNER else key
         if secret is not None:
             headers.setdefault("Authorization", f"Bearer {secret}")
         async with self.http.request(method, path, headers=headers, **options) as response:
             text = await response.text(errors="replace")
             is_json = "json" in response.headers.get("Content-Type", "")
             return Reply(response.status, response.headers, text, await response.json() if is_json and text else None)
+
+    async def eventually(self, method: str, path: str, status: int, **options: Any) -> Reply:
+        """Send a request until it is answered with `status`, for two seconds at most."""
+        async with asyncio.timeout(2):
+            while True:
+                reply = await self.send(method, path, **options)
+                if reply.status == status:
+                    return reply
 
     async def project(self, **body: Any) -> Any:
         name = f"p-{uuid.uuid4().hex[:12]}"

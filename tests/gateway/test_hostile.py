@@ -67,9 +67,7 @@ async def test_what_is_not_an_object(site: Site, body: bytes) -> None:
 )
 async def test_other_content_types(site: Site, content_type: str) -> None:
     body = json.dumps({"name": "a", "description": "b"})
-    assert refused(
-        await site.send("POST", "/api/projects", data=body, headers={"Content-Type": content_type}), 400
-    )
+    assert refused(await site.send("POST", "/api/projects", data=body, headers={"Content-Type": content_type}), 400)
 
 
 async def test_other_charsets(site: Site) -> None:
@@ -126,9 +124,7 @@ async def test_a_small_body_that_grows_without_end(site: Site) -> None:
 @pytest.mark.parametrize(
     "name", ["nope", "%00", "%ff", "x" * 300, "..%2f..", "550e8400-e29b-41d4-a716-446655440000", "💥", "%20", "{}"]
 )
-@pytest.mark.parametrize(
-    "path", ["/api/projects/{}", "/api/tasks/{}", "/api/task-types/{}", "/api/projects/{}/events"]
-)
+@pytest.mark.parametrize("path", ["/api/projects/{}", "/api/tasks/{}", "/api/task-types/{}", "/api/projects/{}/events"])
 async def test_ids_that_are_none(site: Site, path: str, name: str) -> None:
     reply = await site.send("GET", path.format(name))
     assert refused(reply, 422 if name == "x" * 300 else 404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
@@ -75,7 +76,7 @@ class RateLimiter:
         window = int(now // length)
         count = await self._count(f"limit:{self._scope}:{length}:{window}:{address}", length)
         reset_at = (window + 1) * length
-        return Allowance(item.amount, item.amount - count, reset_at, max(1, int(reset_at - now) + 1))
+        return Allowance(item.amount, item.amount - count, reset_at, max(1, math.ceil(reset_at - now)))
 
     async def _count(self, key: str, length: int) -> int:
         storage: Storage = self._local

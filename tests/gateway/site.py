@@ -12,9 +12,9 @@ from piecework.agents.v1 import identity_pb2
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
 
 from gateway.app import GatewayResources
+from gateway.server import GatewayServer
 from kit.caller import service_caller
 from launch.platform import Platform
-
 
 OWNER = "the key of the owner"
 
@@ -50,6 +50,7 @@ class Site:
     platform: Platform
     resources: GatewayResources
     operators: list[Operator] = field(default_factory=list)
+    server: GatewayServer | None = None
     http: aiohttp.ClientSession = field(init=False)
 
     async def prepare(self) -> None:
@@ -59,6 +60,12 @@ class Site:
 
     async def close(self) -> None:
         await self.http.close()
+        await self.stop()
+
+    async def stop(self) -> None:
+        if self.server is not None:
+            server, self.server = self.server, None
+            await server.stop()
 
     @property
     def identities(self) -> Any:

@@ -132,4 +132,5 @@ class Platform:
             channels=self.channels,
             signer=self._signer,
             clock=SystemClock(),
+            registry=self.registry,
         )

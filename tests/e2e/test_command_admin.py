@@ -1,0 +1,125 @@
+"""`piecework admin` and `piecework doctor` beside a running platform."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.e2e.piecework import Up, run
+
+
+async def admin(up: Up, *arguments: str) -> Any:
+    """Run an administration command and return its JSON."""
+    ended = await run("admin", *arguments, "--data-dir", up.data_dir, "--json")
+    assert ended.status == 0, ended.err
+    return json.loads(ended.out)
+
+
+async def test_what_is_made_can_be_used_and_revoked(up: Up) -> None:
+    name = f"acme-{uuid.uuid4().hex[:8]}"
+    operator = await admin(up, "operators", "create", name)
+    key = await admin(up, "keys", "create", "--operator", name)
+    project = await admin(up, "projects", "create", "mail", "--operator", str(operator["id"]))
+    agent = await admin(up, "agents", "create", "reader", "--operator", name)
+    assert agent["key"].startswith("th_agent_")
+    assert [row["name"] for row in await admin(up, "agents", "list", "--operator", name)] == ["reader"]
+    assert [row["id"] for row in await admin(up, "projects", "list", "--operator", name)] == [project["id"]]
+
+    path = f"/api/projects/{project['id']}"
+    async with aiohttp.ClientSession(up.gateway, headers={"x-api-key": key["key"]}) as http:
+        async with http.get(path) as response:
+            assert (await response.json())["data"]["name"] == "mail"
+        revoked = await admin(up, "keys", "revoke", key["id"])
+        assert revoked["revoked_at"] is not None
+        async with http.get(path) as response:
+            assert response.status == 401
+    assert "key" not in (await admin(up, "keys", "list", "--operator", name))[0]
+
+
+async def test_people_get_a_table_and_options_may_come_first(up: Up) -> None:
+    ended = await run("admin", "--data-dir", up.data_dir, "operators", "list")
+    assert ended.status == 0, ended.err
+    heading, *rows = ended.out.splitlines()
+    assert heading.split() == ["id", "name", "created_at"]
+    assert rows[0].split()[:2] == ["1", "poster"]
+
+
+async def test_a_refusal_says_what_is_wrong(up: Up) -> None:
+    taken = await run("admin", "operators", "create", "poster", "--data-dir", up.data_dir)
+    assert taken.status == 1
+    assert "poster" in taken.err
+    assert "Traceback" not in taken.err
+    unknown = await run("admin", "keys", "list", "--operator", "nobody", "--data-dir", up.data_dir)
+    assert unknown.status == 1
+    assert "there is no operator nobody" in unknown.err
+
+
+async def test_where_nothing_runs_it_says_so(memory_dir: Path) -> None:
+    ended = await run("admin", "operators", "list", "--data-dir", memory_dir)
+    assert ended.status == 1
+    assert "no platform runs on" in ended.err
+
+
+async def test_a_platform_that_was_killed_does_not_count_as_running(memory_dir: Path) -> None:
+    (memory_dir / "platform.json").write_text('{"gateway":"http://127.0.0.1:9","grpc":"127.0.0.1:9","pid":4194304}')
+    (memory_dir / "secrets.json").write_text('{"caller_key":"0123456789abcdef0123456789abcdef"}')
+    ended = await run("admin", "operators", "list", "--data-dir", memory_dir)
+    assert ended.status == 1
+    assert "no platform runs on" in ended.err
+
+
+async def test_it_finds_a_platform_by_the_settings(up: Up) -> None:
+    platform = json.loads((up.data_dir / "platform.json").read_text())
+    secrets = json.loads((up.data_dir / "secrets.json").read_text())
+    ended = await run(
+        *("admin", "operators", "list", "--json"),
+        PIECEWORK_AGENTS_ADDRESS=platform["grpc"],
+        PIECEWORK_TASKS_ADDRESS=platform["grpc"],
+        PIECEWORK_CALLER_KEY=secrets["caller_key"],
+    )
+    assert json.loads(ended.out)[0]["name"] == "poster"
+
+
+async def test_doctor_is_content_with_a_running_platform(up: Up) -> None:
+    port = up.gateway.rpartition(":")[2]
+    ended = await run("doctor", "--data-dir", up.data_dir, "--port", port, "--json")
+    report = json.loads(ended.out)
+    assert ended.status == 0, report
+    assert report["healthy"]
+    found = {finding["check"]: finding for finding in report["findings"]}
+    assert {"Python", "Clock", "Disk", "Memory", "Data directory", "Port", "MongoDB", "Valkey", "Platform"} <= set(
+        found
+    )
+    assert "is healthy" in found["Platform"]["detail"]
+
+
+async def test_doctor_names_each_problem_and_what_to_do(up: Up, memory_dir: Path) -> None:
+    (memory_dir / "credentials.json").write_text("{}")
+    (memory_dir / "credentials.json").chmod(0o644)
+    ended = await run(
+        *("doctor", "--data-dir", memory_dir, "--port", up.gateway.rpartition(":")[2], "--json"),
+        PIECEWORK_MONGODB_URI="mongodb://127.0.0.1:9/?connectTimeoutMS=200&serverSelectionTimeoutMS=200",
+        PIECEWORK_REDIS_URL="redis://127.0.0.1:9",
+        PIECEWORK_AGENTS_ADDRESS="127.0.0.1:9",
+    )
+    assert ended.status == 1
+    problems = [finding for finding in json.loads(ended.out)["findings"] if finding["verdict"] == "problem"]
+    assert [finding["check"] for finding in problems] == [
+        "Data directory",
+        "Port",
+        "MongoDB",
+        "Redis",
+        "Service agents",
+    ]
+    assert all(finding["advice"] for finding in problems)
+
+
+async def test_wrong_settings_are_named() -> None:
+    ended = await run("doctor", PIECEWORK_PORT="no-port")
+    assert ended.status == 2
+    assert "PIECEWORK_PORT" in ended.err
+    assert "Traceback" not in ended.err

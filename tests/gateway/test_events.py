@@ -106,7 +106,7 @@ async def test_a_session_ended_elsewhere_ends_its_stream(site: Site, project: An
         assert await events.event() is None
 
 
-async def test_streams_end_when_the_gateway_stops(site: Site, project: Any, another_gateway: Any) -> None:
+async def test_streams_end_when_the_gateway_stops(project: Any, another_gateway: Any) -> None:
     other = await another_gateway()
     async with EventClient(other, project["id"]) as events:
         await events.block()
@@ -115,7 +115,7 @@ async def test_streams_end_when_the_gateway_stops(site: Site, project: Any, anot
         await stopping
 
 
-async def test_an_operator_has_a_bounded_number_of_streams(site: Site, project: Any, another_gateway: Any) -> None:
+async def test_an_operator_has_a_bounded_number_of_streams(project: Any, another_gateway: Any) -> None:
     other = await another_gateway(parts={"streams_per_operator": 2})
     path = f"/api/projects/{project['id']}/events"
     async with EventClient(other, project["id"]) as first:

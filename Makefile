@@ -66,10 +66,13 @@ check-hosts: $(VENV)/.installed
 check-proto: $(VENV)/.installed
 	checks/proto $(BIN)/buf
 
+# protoc finds its plugins for mypy on PATH.
+proto: export PATH := $(abspath $(BIN)):$(PATH)
 proto: $(VENV)/.installed ## gen/ from proto/
-	rm -rf $(GEN) && mkdir -p $(GEN)
-	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --python_out=$(GEN) --mypy_out=quiet:$(GEN) $(PROTOS)
-	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --grpc_python_out=$(GEN) --mypy_grpc_out=quiet:$(GEN) $(shell grep -rl '^service ' proto)
+	rm -rf $(GEN).new && mkdir -p $(GEN).new
+	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --python_out=$(GEN).new --mypy_out=quiet:$(GEN).new $(PROTOS)
+	$(PY) -m grpc_tools.protoc $(GEN_PATHS) --grpc_python_out=$(GEN).new --mypy_grpc_out=quiet:$(GEN).new $(shell grep -rl '^service ' proto)
+	rm -rf $(GEN) && mv $(GEN).new $(GEN)
 
 lock: $(VENV)/.installed ## requirements.lock from pyproject.toml
 	$(PY) -m pip install --disable-pip-version-check --quiet uv

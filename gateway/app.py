@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from gateway.addresses import Origins
 from gateway.auth import Authenticator
@@ -24,7 +23,7 @@ from gateway.peers import Peers
 from gateway.routing import Face
 from gateway.streams import Streams
 from kit.channels import Channels, Outgoing
-from kit.metrics import new_registry
+from kit.metrics import Registry, new_registry
 from kit.redis import Wakeups
 from kit.settings import Settings
 
@@ -51,7 +50,7 @@ class GatewayResources:
     channels: Channels
     outgoing: Outgoing
     redis: Any = None
-    registry: CollectorRegistry = field(default_factory=new_registry)
+    registry: Registry = field(default_factory=new_registry)
     middlewares: Sequence[Any] = ()
     heartbeat_seconds: float = 15.0
     streams_per_operator: int = 100

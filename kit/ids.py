@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import UTC, datetime
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _MAX_COUNTER = 0xFFF
@@ -42,6 +43,11 @@ _generator = IdGenerator()
 def new_id() -> str:
     """Return a new UUIDv7 of this process."""
     return _generator.new()
+
+
+def made_at(identifier: str) -> datetime:
+    """Return when a UUIDv7 was made, in UTC, to the millisecond."""
+    return datetime.fromtimestamp(int(identifier[:8] + identifier[9:13], 16) / 1000, UTC)
 
 
 def is_id(text: str) -> bool:

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
 
+import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from kit.errors import DomainError
+
 OTHER = "other"
+_SAMPLE_SECONDS = 2.0
+_log = structlog.get_logger(__name__)
 
 
-def new_registry() -> CollectorRegistry:
+class Registry(CollectorRegistry):
+    """The metrics of a process, some of which are looked up only when somebody asks.
+
+    Args:
+        min_interval_seconds: how long what was looked up stays good, so that asking often costs nothing.
+    """
+
+    def __init__(self, min_interval_seconds: float = 5.0) -> None:
+        super().__init__(auto_describe=True)
+        self._min_interval_seconds = min_interval_seconds
+        self._samplers: list[Callable[[], Awaitable[None]]] = []
+        self._sampled_at = float("-inf")
+        self._refreshing = asyncio.Lock()
+
+    def before_scrape(self, sampler: Callable[[], Awaitable[None]]) -> None:
+        """Call `sampler` before the metrics are shown; what it raises is logged and leaves its metrics as they were."""
+        self._samplers.append(sampler)
+
+    async def refresh(self) -> None:
+        """Look up what is not counted as it happens, within two seconds."""
+        async with self._refreshing:
+            if time.monotonic() - self._sampled_at < self._min_interval_seconds:
+                return
+            self._sampled_at = time.monotonic()
+            for sampler in self._samplers:
+                try:
+                    async with asyncio.timeout(_SAMPLE_SECONDS):
+                        await sampler()
+                except (DomainError, TimeoutError) as error:
+                    _log.warning("metrics could not be looked up", problem=repr(error))
+
+
+def new_registry() -> Registry:
     """Return a registry with the metrics that every process has: processor time, memory, open files, collections."""
-    registry = CollectorRegistry(auto_describe=True)
+    registry = Registry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

@@ -8,6 +8,8 @@ from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from kit.metrics import Registry
+
 
 class MetricsServer:
     """Answers `GET /metrics` and `GET /health`. Made by `start_metrics_server`.
@@ -45,6 +47,8 @@ async def start_metrics_server(
     """
 
     async def metrics(request: web.Request) -> web.Response:
+        if isinstance(registry, Registry):
+            await registry.refresh()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 

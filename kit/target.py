@@ -1,7 +1,7 @@
 """What a service is to the process that hosts it.
 
-A target is one of the parts that `piecework serve` can run: `tasks`, `agents`, `billing`, `orchestrator`. Its `app.py` has
-one function, `build(resources) -> Target`.
+A target is one of the parts that `piecework serve` can run: `tasks`, `agents`, `billing`, `orchestrator`. Its `app.py`
+has one function, `build(resources) -> Target`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kit.channels import Channels
     from kit.clock import Clock
     from kit.host import Registration
+    from kit.metrics import Registry
     from kit.settings import Settings
 
 
@@ -33,6 +34,7 @@ class Resources:
         channels: the way to the other services.
         signer: signs and verifies callers.
         clock: the time.
+        registry: the metrics of the process.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Resources:
     channels: Channels
     signer: CallerSigner
     clock: Clock
+    registry: Registry
 
     def database(self, service: str) -> AsyncDatabase[dict[str, Any]]:
         """Return the database of `service`; no other service opens it."""

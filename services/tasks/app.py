@@ -34,6 +34,7 @@ from services.tasks.work.doorbell import Doorbell
 from services.tasks.work.handlers import WorkHandlers
 from services.tasks.work.leaser import Leaser
 from services.tasks.work.loops import Reaper
+from services.tasks.work.metrics import WorkMetrics
 from services.tasks.work.queries import WorkQueries
 from services.tasks.work.service import WorkService
 from services.tasks.work.store import COLLECTION, WorkStore
@@ -70,6 +71,7 @@ class TasksApp:
         self.tasks = TaskService(self.access, self.work_store, self.changes, queries, self.doorbell, clock)
         self.workers = WorkerService(self.access, self.tasks, self.work, self.leaser, self.changes, queries, clock)
         self.desk = SessionDesk(self.queue_store, agents)
+        self.metrics = WorkMetrics(resources.registry, self.changes, queries, clock)
         self.tail = EventTail(database)
         self.relay = EventRelay(database, [COLLECTION], self._leadership("relay"), clock)
         self.reaper = Reaper(self.work_store, self.leaser, self.access.reaper_interval, clock)
@@ -88,6 +90,7 @@ class TasksApp:
         """Prepare the indexes and start the loops."""
         await self.work_store.prepare()
         await self.queue_store.prepare()
+        await self.relay.prepare()
         await self.relay.prepare()  # before the first write: history begins here
         await self.wakeups.start()
         reaping, removing = self._leadership("reaper"), self._leadership("remover")

@@ -13,6 +13,7 @@ from kit.caller import CallerSigner
 from kit.channels import Channels
 from kit.clock import SystemClock
 from kit.host import GrpcHost
+from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
 from kit.target import Resources
@@ -25,7 +26,9 @@ async def test_it_runs_and_is_healthy(
     service: ModuleType, name: str, mongo_client: AsyncMongoClient[Document], redis_client: redis.asyncio.Redis
 ) -> None:
     signer = CallerSigner("the key of an installation of tests")
-    target = service.build(Resources(Settings(), mongo_client, redis_client, Channels({}), signer, SystemClock()))
+    target = service.build(
+        Resources(Settings(), mongo_client, redis_client, Channels({}), signer, SystemClock(), Registry())
+    )
     host = GrpcHost(target.registrations, "127.0.0.1:0")
     await target.start()
     await host.start()

@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from gateway.call import Call
@@ -16,6 +15,7 @@ from gateway.faces.ops import documents, schemas
 from gateway.faces.queue.dialect import QueueDialect, now_text
 from gateway.observation import HttpMetrics
 from gateway.routing import Access, Face, Route
+from kit.metrics import Registry
 
 _route = partial(Route, tag="Operations", access=Access.OPEN)
 
@@ -31,7 +31,7 @@ class Operations:
         document: the OpenAPI document as it is served; set once all faces are known.
     """
 
-    def __init__(self, registry: CollectorRegistry, metrics: HttpMetrics) -> None:
+    def __init__(self, registry: Registry, metrics: HttpMetrics) -> None:
         self._registry = registry
         self._metrics = metrics
         self._started = time.monotonic()
@@ -54,6 +54,7 @@ class Operations:
 
     async def metrics(self, call: Call) -> web.Response:
         """Return the series in the format that Prometheus asks for."""
+        await self._registry.refresh()
         encode, content_type = choose_encoder(call.request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import DomainError
 from services.tasks.work.errors import changed_too_often, item_not_found
-from services.tasks.work.model import DELETED, LEASED, QUEUED, Transition, WorkItem
+from services.tasks.work.model import DELETED, LEASED, Transition, WorkItem
 
 if TYPE_CHECKING:
     from services.tasks.work.doorbell import Doorbell
@@ -37,11 +37,11 @@ class WorkChanges:
         self._store = store
         self._doorbell = doorbell
         self._leased: OrderedDict[str, WorkItem] = OrderedDict()
-        self._requeued: list[Callable[[str], None]] = []
+        self._observers: list[Callable[[Transition], None]] = []
 
-    def on_requeue(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the name of a queue whenever an item is put back on it."""
-        self._requeued.append(callback)
+    def on_step(self, observer: Callable[[Transition], None]) -> None:
+        """Call `observer` with every step that this replica has written; it must be quick and not raise."""
+        self._observers.append(observer)
 
     async def find(self, item_id: str) -> WorkItem | None:
         """Return an item as it is, or as it was when this replica leased it; its queue and owner never change."""
@@ -105,15 +105,15 @@ class WorkChanges:
 
     def _note(self, step: Transition) -> None:
         after = step.after
+        for observer in self._observers:
+            observer(step)
         if after.state == LEASED:
             self._leased[after.id] = after
             if len(self._leased) > _MAX_REMEMBERED:
                 self._leased.popitem(last=False)
             return
         self._leased.pop(after.id, None)
-        if after.state == QUEUED and step.before.state != QUEUED:
-            for callback in self._requeued:
-                callback(after.queue)
+        if step.requeues:
             wait = (after.available_at - after.updated_at).total_seconds()
             if wait > 0:
                 self._doorbell.ring_after(after.queue, wait)

@@ -86,7 +86,7 @@ class Leaser:
         self._changes = changes
         self._clock = clock
         self._lines: dict[tuple[str, int | None], _Line] = {}
-        changes.on_requeue(self.look_again)
+        changes.on_step(lambda step: self.look_again(step.after.queue) if step.requeues else None)
 
     async def lease(self, demand: LeaseDemand) -> list[WorkItem]:
         """Return the leased items, perhaps none."""

@@ -122,6 +122,11 @@ class Transition(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
     @property
+    def requeues(self) -> bool:
+        """Whether the item is put back on its queue."""
+        return self.after.state == QUEUED and self.before.state != QUEUED
+
+    @property
     def leaves_proof(self) -> bool:
         """Whether the item's attempts tell for ever that this write landed (see `WorkItem.bears`)."""
         return self.kind in ("assigned", "completed", "requeued", "failed")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
+from kit.ids import made_at
 from kit.mongo import translated
 from services.tasks.work.documents import to_item
 from services.tasks.work.model import COMPLETED, FAILED, LEASED, LIVE_STATES, QUEUED, WorkItem
@@ -36,6 +37,14 @@ class Activity(msgspec.Struct, frozen=True):
     completed: int = 0
     failed: int = 0
     mean_duration: timedelta = timedelta()
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What is on all queues of a kind; `oldest_at` is when the oldest item that waits was made."""
+
+    waiting: int = 0
+    leased: int = 0
+    oldest_at: datetime | None = None
 
 
 class ItemFilter(msgspec.Struct, frozen=True):
@@ -112,6 +121,22 @@ class WorkQueries:
         cursor = self._items.find(query, {"change": 0}).limit(_MAX_HOLDERS)
         items = [to_item(document) for document in await cursor.to_list()]
         return sorted(items, key=lambda item: item.attempts[-1].started_at)
+
+    @translated()
+    async def load(self, prefix: str) -> Load:
+        """Count what waits and what is leased on the queues whose names begin with `prefix`."""
+        queues = {"$gte": prefix, "$lt": prefix + "\uffff"}
+        match = {"queue": queues, "state": {"$in": [QUEUED, LEASED]}}
+        # Ids begin with the time they were made (UUIDv7), so the smallest tells the age and the index alone is read.
+        group = {"_id": "$state", "count": {"$sum": 1}, "oldest": {"$min": "$_id"}}
+        pipeline = [{"$match": match}, {"$group": group}]
+        rows = {row["_id"]: row async for row in await self._items.aggregate(pipeline, hint="next")}
+        waiting, leased = rows.get(QUEUED), rows.get(LEASED)
+        return Load(
+            waiting=waiting["count"] if waiting else 0,
+            leased=leased["count"] if leased else 0,
+            oldest_at=made_at(waiting["oldest"]) if waiting else None,
+        )
 
     @translated()
     async def available(self, queue: str, now: datetime) -> int:

@@ -22,6 +22,7 @@ from kit.interceptors.access import AccessInterceptor, RpcMetrics
 from kit.interceptors.caller import CallerInterceptor
 from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.validation import ValidationInterceptor
+from kit.metrics import Registry
 from kit.mongo import Document
 from kit.redis import Wakeups
 from kit.settings import Settings
@@ -122,7 +123,7 @@ async def agents(
 ) -> AsyncIterator[AgentsClient]:
     signer = CallerSigner("the key of an installation of tests")
     settings = Settings(database_prefix=database_prefix)
-    resources = Resources(settings, mongo_client, redis_client, Channels({}), signer, clock)
+    resources = Resources(settings, mongo_client, redis_client, Channels({}), signer, clock, Registry())
     target = build(resources)
     interceptors = [
         AccessInterceptor(RpcMetrics(CollectorRegistry())),

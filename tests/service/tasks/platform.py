@@ -26,6 +26,7 @@ from kit.interceptors.caller import CallerInterceptor
 from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.idempotency import IdempotencyInterceptor
 from kit.interceptors.validation import ValidationInterceptor
+from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
 from kit.status import result_of
@@ -96,7 +97,7 @@ class TasksPlatform:
         self.clock = clock
         channels = LateChannels()
         settings = Settings(database_prefix=database_prefix)
-        self.resources = Resources(settings, mongo, redis_client, channels, self.signer, clock)
+        self.resources = Resources(settings, mongo, redis_client, channels, self.signer, clock, Registry())
         self.database = self.resources.database("tasks")
         self.targets = [build_tasks(self.resources), agents_app.build(self.resources)]
         # The loops of the service look once, at the start; after that tests decide.

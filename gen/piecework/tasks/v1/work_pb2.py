@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpiecework/tasks/v1/work.proto\x12\x12piecework.tasks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n\x07\x41ttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\x03\x12.\n\nstarted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10lease_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07outcome\x18\x07 \x01(\x0e\x32\".piecework.tasks.v1.AttemptOutcome\x12\x0e\n\x06result\x18\x08 \x01(\t\"V\n\x05Lease\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x03\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x04\n\x08WorkItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x13\n\x0boperator_id\x18\x03 \x01(\x03\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.piecework.tasks.v1.WorkState\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x30\n\x0c\x61vailable_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x07 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\x05\x12\x31\n\x0elease_duration\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.piecework.tasks.v1.Lease\x12\x14\n\x0cpayload_json\x18\x0b \x01(\t\x12-\n\x08\x61ttempts\x18\x0c \x03(\x0b\x32\x1b.piecework.tasks.v1.Attempt\x12\x0e\n\x06result\x18\r \x01(\t\x12\x14\n\x0coutputs_json\x18\x0e \x01(\t\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x12 \x01(\x03\"\xfe\x01\n\x0bNewWorkItem\x12\x17\n\x02id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12!\n\x0cpayload_json\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x02(\x80\x80\x10\x12\x1b\n\x08priority\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x30\n\x0c\x61vailable_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x0cmax_attempts\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x43\n\x0elease_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\"\xa7\x01\n\x0e\x45nqueueRequest\x12:\n\x05queue\x18\x01 \x01(\tB+\xbaH(r&2$^(agent|pool):[A-Za-z0-9_.-]{1,100}$\x12\x1c\n\x0boperator_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12;\n\x05items\x18\x03 \x03(\x0b\x32\x1f.piecework.tasks.v1.NewWorkItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\">\n\x0f\x45nqueueResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"\xc3\x01\n\x0cLeaseRequest\x12\x42\n\x05queue\x18\x01 \x01(\tB3\xbaH0r.2,^(project|agent|pool):[A-Za-z0-9_.-]{1,100}$\x12\x19\n\x06holder\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\tmax_items\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\x12\x35\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08\x1e\x32\x00\"<\n\rLeaseResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"=\n\x08LeaseRef\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x05token\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"}\n\nCompletion\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x06result\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\x12\x1f\n\x0coutputs_json\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10\"S\n\x0f\x43ompleteRequest\x12@\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32\x1e.piecework.tasks.v1.CompletionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"*\n\x07Outcome\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"A\n\x10\x43ompleteResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.Outcome\"\xab\x01\n\x07\x46\x61ilure\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05\x65rror\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\x12\x11\n\tcan_retry\x18\x03 \x01(\x08\x12>\n\x0bretry_after\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\"I\n\x0b\x46\x61ilRequest\x12:\n\x08\x66\x61ilures\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.FailureB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"=\n\x0c\x46\x61ilResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.Outcome\"\x87\x01\n\rExtendRequest\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x41\n\textension\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\xc8\x01\x01\"<\n\x0e\x45xtendResponse\x12*\n\x04item\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"+\n\x0eGetItemRequest\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x0fGetItemResponse\x12*\n\x04item\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.WorkItem*\x86\x01\n\tWorkState\x12\x1a\n\x16WORK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11WORK_STATE_QUEUED\x10\x01\x12\x15\n\x11WORK_STATE_LEASED\x10\x02\x12\x18\n\x14WORK_STATE_COMPLETED\x10\x03\x12\x15\n\x11WORK_STATE_FAILED\x10\x04*\x89\x01\n\x0e\x41ttemptOutcome\x12\x1f\n\x1b\x41TTEMPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41TTEMPT_OUTCOME_COMPLETED\x10\x01\x12\x1a\n\x16\x41TTEMPT_OUTCOME_FAILED\x10\x02\x12\x1b\n\x17\x41TTEMPT_OUTCOME_TIMEOUT\x10\x03\x32\xf6\x03\n\x0bWorkService\x12R\n\x07\x45nqueue\x12\".piecework.tasks.v1.EnqueueRequest\x1a#.piecework.tasks.v1.EnqueueResponse\x12L\n\x05Lease\x12 .piecework.tasks.v1.LeaseRequest\x1a!.piecework.tasks.v1.LeaseResponse\x12U\n\x08\x43omplete\x12#.piecework.tasks.v1.CompleteRequest\x1a$.piecework.tasks.v1.CompleteResponse\x12I\n\x04\x46\x61il\x12\x1f.piecework.tasks.v1.FailRequest\x1a .piecework.tasks.v1.FailResponse\x12O\n\x06\x45xtend\x12!.piecework.tasks.v1.ExtendRequest\x1a\".piecework.tasks.v1.ExtendResponse\x12R\n\x07GetItem\x12\".piecework.tasks.v1.GetItemRequest\x1a#.piecework.tasks.v1.GetItemResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpiecework/tasks/v1/work.proto\x12\x12piecework.tasks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n\x07\x41ttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\x03\x12.\n\nstarted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10lease_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07outcome\x18\x07 \x01(\x0e\x32\".piecework.tasks.v1.AttemptOutcome\x12\x0e\n\x06result\x18\x08 \x01(\t\"V\n\x05Lease\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x03\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x04\n\x08WorkItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x13\n\x0boperator_id\x18\x03 \x01(\x03\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.piecework.tasks.v1.WorkState\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x30\n\x0c\x61vailable_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x07 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\x05\x12\x31\n\x0elease_duration\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.piecework.tasks.v1.Lease\x12\x14\n\x0cpayload_json\x18\x0b \x01(\t\x12-\n\x08\x61ttempts\x18\x0c \x03(\x0b\x32\x1b.piecework.tasks.v1.Attempt\x12\x0e\n\x06result\x18\r \x01(\t\x12\x14\n\x0coutputs_json\x18\x0e \x01(\t\x12.\n\ncreated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x12 \x01(\x03\"\xc2\x02\n\x0bNewWorkItem\x12[\n\x02id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12!\n\x0cpayload_json\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x02(\x80\x80\x10\x12\x1b\n\x08priority\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x30\n\x0c\x61vailable_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x0cmax_attempts\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x43\n\x0elease_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\"\xa7\x01\n\x0e\x45nqueueRequest\x12:\n\x05queue\x18\x01 \x01(\tB+\xbaH(r&2$^(agent|pool):[A-Za-z0-9_.-]{1,100}$\x12\x1c\n\x0boperator_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12;\n\x05items\x18\x03 \x03(\x0b\x32\x1f.piecework.tasks.v1.NewWorkItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\">\n\x0f\x45nqueueResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"\xc3\x01\n\x0cLeaseRequest\x12\x42\n\x05queue\x18\x01 \x01(\tB3\xbaH0r.2,^(project|agent|pool):[A-Za-z0-9_.-]{1,100}$\x12\x19\n\x06holder\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\tmax_items\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\x12\x35\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08\x1e\x32\x00\"<\n\rLeaseResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"=\n\x08LeaseRef\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x05token\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"}\n\nCompletion\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x06result\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\x12\x1f\n\x0coutputs_json\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10\"S\n\x0f\x43ompleteRequest\x12@\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32\x1e.piecework.tasks.v1.CompletionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"*\n\x07Outcome\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"A\n\x10\x43ompleteResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.Outcome\"\xab\x01\n\x07\x46\x61ilure\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05\x65rror\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\x12\x11\n\tcan_retry\x18\x03 \x01(\x08\x12>\n\x0bretry_after\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\"I\n\x0b\x46\x61ilRequest\x12:\n\x08\x66\x61ilures\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.FailureB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"=\n\x0c\x46\x61ilResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.piecework.tasks.v1.Outcome\"\x87\x01\n\rExtendRequest\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x41\n\textension\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01\xc8\x01\x01\"<\n\x0e\x45xtendResponse\x12*\n\x04item\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.WorkItem\"+\n\x0eGetItemRequest\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x0fGetItemResponse\x12*\n\x04item\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.WorkItem*\x86\x01\n\tWorkState\x12\x1a\n\x16WORK_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11WORK_STATE_QUEUED\x10\x01\x12\x15\n\x11WORK_STATE_LEASED\x10\x02\x12\x18\n\x14WORK_STATE_COMPLETED\x10\x03\x12\x15\n\x11WORK_STATE_FAILED\x10\x04*\x89\x01\n\x0e\x41ttemptOutcome\x12\x1f\n\x1b\x41TTEMPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41TTEMPT_OUTCOME_COMPLETED\x10\x01\x12\x1a\n\x16\x41TTEMPT_OUTCOME_FAILED\x10\x02\x12\x1b\n\x17\x41TTEMPT_OUTCOME_TIMEOUT\x10\x03\x32\xf6\x03\n\x0bWorkService\x12R\n\x07\x45nqueue\x12\".piecework.tasks.v1.EnqueueRequest\x1a#.piecework.tasks.v1.EnqueueResponse\x12L\n\x05Lease\x12 .piecework.tasks.v1.LeaseRequest\x1a!.piecework.tasks.v1.LeaseResponse\x12U\n\x08\x43omplete\x12#.piecework.tasks.v1.CompleteRequest\x1a$.piecework.tasks.v1.CompleteResponse\x12I\n\x04\x46\x61il\x12\x1f.piecework.tasks.v1.FailRequest\x1a .piecework.tasks.v1.FailResponse\x12O\n\x06\x45xtend\x12!.piecework.tasks.v1.ExtendRequest\x1a\".piecework.tasks.v1.ExtendResponse\x12R\n\x07GetItem\x12\".piecework.tasks.v1.GetItemRequest\x1a#.piecework.tasks.v1.GetItemResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'piecework.tasks.v1.work_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NEWWORKITEM'].fields_by_name['id']._loaded_options = None
-  _globals['_NEWWORKITEM'].fields_by_name['id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_NEWWORKITEM'].fields_by_name['id']._serialized_options = b'\272HLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\330\001\001'
   _globals['_NEWWORKITEM'].fields_by_name['payload_json']._loaded_options = None
   _globals['_NEWWORKITEM'].fields_by_name['payload_json']._serialized_options = b'\272H\010r\006\020\002(\200\200\020'
   _globals['_NEWWORKITEM'].fields_by_name['priority']._loaded_options = None
@@ -84,10 +84,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTENDREQUEST'].fields_by_name['extension']._serialized_options = b'\272H\020\252\001\n\"\004\010\200\243\0052\002\010\001\310\001\001'
   _globals['_GETITEMREQUEST'].fields_by_name['item_id']._loaded_options = None
   _globals['_GETITEMREQUEST'].fields_by_name['item_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_WORKSTATE']._serialized_start=2839
-  _globals['_WORKSTATE']._serialized_end=2973
-  _globals['_ATTEMPTOUTCOME']._serialized_start=2976
-  _globals['_ATTEMPTOUTCOME']._serialized_end=3113
+  _globals['_WORKSTATE']._serialized_start=2907
+  _globals['_WORKSTATE']._serialized_end=3041
+  _globals['_ATTEMPTOUTCOME']._serialized_start=3044
+  _globals['_ATTEMPTOUTCOME']._serialized_end=3181
   _globals['_ATTEMPT']._serialized_start=148
   _globals['_ATTEMPT']._serialized_end=417
   _globals['_LEASE']._serialized_start=419
@@ -95,39 +95,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKITEM']._serialized_start=508
   _globals['_WORKITEM']._serialized_end=1079
   _globals['_NEWWORKITEM']._serialized_start=1082
-  _globals['_NEWWORKITEM']._serialized_end=1336
-  _globals['_ENQUEUEREQUEST']._serialized_start=1339
-  _globals['_ENQUEUEREQUEST']._serialized_end=1506
-  _globals['_ENQUEUERESPONSE']._serialized_start=1508
-  _globals['_ENQUEUERESPONSE']._serialized_end=1570
-  _globals['_LEASEREQUEST']._serialized_start=1573
-  _globals['_LEASEREQUEST']._serialized_end=1768
-  _globals['_LEASERESPONSE']._serialized_start=1770
-  _globals['_LEASERESPONSE']._serialized_end=1830
-  _globals['_LEASEREF']._serialized_start=1832
-  _globals['_LEASEREF']._serialized_end=1893
-  _globals['_COMPLETION']._serialized_start=1895
-  _globals['_COMPLETION']._serialized_end=2020
-  _globals['_COMPLETEREQUEST']._serialized_start=2022
-  _globals['_COMPLETEREQUEST']._serialized_end=2105
-  _globals['_OUTCOME']._serialized_start=2107
-  _globals['_OUTCOME']._serialized_end=2149
-  _globals['_COMPLETERESPONSE']._serialized_start=2151
-  _globals['_COMPLETERESPONSE']._serialized_end=2216
-  _globals['_FAILURE']._serialized_start=2219
-  _globals['_FAILURE']._serialized_end=2390
-  _globals['_FAILREQUEST']._serialized_start=2392
-  _globals['_FAILREQUEST']._serialized_end=2465
-  _globals['_FAILRESPONSE']._serialized_start=2467
-  _globals['_FAILRESPONSE']._serialized_end=2528
-  _globals['_EXTENDREQUEST']._serialized_start=2531
-  _globals['_EXTENDREQUEST']._serialized_end=2666
-  _globals['_EXTENDRESPONSE']._serialized_start=2668
-  _globals['_EXTENDRESPONSE']._serialized_end=2728
-  _globals['_GETITEMREQUEST']._serialized_start=2730
-  _globals['_GETITEMREQUEST']._serialized_end=2773
-  _globals['_GETITEMRESPONSE']._serialized_start=2775
-  _globals['_GETITEMRESPONSE']._serialized_end=2836
-  _globals['_WORKSERVICE']._serialized_start=3116
-  _globals['_WORKSERVICE']._serialized_end=3618
+  _globals['_NEWWORKITEM']._serialized_end=1404
+  _globals['_ENQUEUEREQUEST']._serialized_start=1407
+  _globals['_ENQUEUEREQUEST']._serialized_end=1574
+  _globals['_ENQUEUERESPONSE']._serialized_start=1576
+  _globals['_ENQUEUERESPONSE']._serialized_end=1638
+  _globals['_LEASEREQUEST']._serialized_start=1641
+  _globals['_LEASEREQUEST']._serialized_end=1836
+  _globals['_LEASERESPONSE']._serialized_start=1838
+  _globals['_LEASERESPONSE']._serialized_end=1898
+  _globals['_LEASEREF']._serialized_start=1900
+  _globals['_LEASEREF']._serialized_end=1961
+  _globals['_COMPLETION']._serialized_start=1963
+  _globals['_COMPLETION']._serialized_end=2088
+  _globals['_COMPLETEREQUEST']._serialized_start=2090
+  _globals['_COMPLETEREQUEST']._serialized_end=2173
+  _globals['_OUTCOME']._serialized_start=2175
+  _globals['_OUTCOME']._serialized_end=2217
+  _globals['_COMPLETERESPONSE']._serialized_start=2219
+  _globals['_COMPLETERESPONSE']._serialized_end=2284
+  _globals['_FAILURE']._serialized_start=2287
+  _globals['_FAILURE']._serialized_end=2458
+  _globals['_FAILREQUEST']._serialized_start=2460
+  _globals['_FAILREQUEST']._serialized_end=2533
+  _globals['_FAILRESPONSE']._serialized_start=2535
+  _globals['_FAILRESPONSE']._serialized_end=2596
+  _globals['_EXTENDREQUEST']._serialized_start=2599
+  _globals['_EXTENDREQUEST']._serialized_end=2734
+  _globals['_EXTENDRESPONSE']._serialized_start=2736
+  _globals['_EXTENDRESPONSE']._serialized_end=2796
+  _globals['_GETITEMREQUEST']._serialized_start=2798
+  _globals['_GETITEMREQUEST']._serialized_end=2841
+  _globals['_GETITEMRESPONSE']._serialized_start=2843
+  _globals['_GETITEMRESPONSE']._serialized_end=2904
+  _globals['_WORKSERVICE']._serialized_start=3184
+  _globals['_WORKSERVICE']._serialized_end=3686
 # @@protoc_insertion_point(module_scope)

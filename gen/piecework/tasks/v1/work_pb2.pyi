@@ -286,7 +286,7 @@ class NewWorkItem(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     LEASE_DURATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id, a UUID of the caller's; made when empty."""
+    """Id, a UUIDv7 of the caller's; made when empty."""
     payload_json: _builtins.str
     """What is to be done: a JSON object."""
     priority: _builtins.int

@@ -25,6 +25,7 @@ from kit.errors import DomainError
 from kit.host import GrpcHost, Registration
 from kit.interceptors.caller import CallerInterceptor
 from kit.interceptors.errors import ErrorsInterceptor
+from kit.metrics import Registry
 from kit.settings import Settings
 from kit.status import result_of
 from kit.target import Resources
@@ -124,7 +125,7 @@ async def system(
     telemetry = configure(Settings(), "piecework", exporter)
     client = mongo.connect(mongodb_uri, app_name="telemetry", listeners=telemetry.mongo_listeners())
     settings = Settings(database_prefix=database_prefix)
-    target = build(Resources(settings, client, redis_client, Channels({}), SIGNER, SystemClock()))
+    target = build(Resources(settings, client, redis_client, Channels({}), SIGNER, SystemClock(), Registry()))
     interceptors = [*telemetry.server_interceptors(), ErrorsInterceptor(), CallerInterceptor(SIGNER)]
     registrations = [*target.registrations, Registration(streams.register, ())]
     host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=2)

@@ -129,7 +129,7 @@ class WorkQueries:
         match = {"queue": queues, "state": {"$in": [QUEUED, LEASED]}}
         # Ids begin with the time they were made (UUIDv7), so the smallest tells the age and the index alone is read.
         group = {"_id": "$state", "count": {"$sum": 1}, "oldest": {"$min": "$_id"}}
-        pipeline = [{"$match": match}, {"$group": group}]
+        pipeline: list[dict[str, Any]] = [{"$match": match}, {"$group": group}]
         rows = {row["_id"]: row async for row in await self._items.aggregate(pipeline, hint="next")}
         waiting, leased = rows.get(QUEUED), rows.get(LEASED)
         return Load(

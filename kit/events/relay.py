@@ -117,7 +117,7 @@ class EventRelay:
                 cause = str(error)
                 continue
             except (PyMongoError, Unavailable, TimeoutError, FeedClosed) as error:
-                _log.warning("the event relay starts again", error=repr(error))
+                _log.warning("the event relay starts again", error=repr(error)[:200])
             cause = ""
             pause = _FIRST_PAUSE_SECONDS if time.monotonic() - started > _LONGEST_PAUSE_SECONDS else pause * 2
             await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))

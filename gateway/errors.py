@@ -97,7 +97,8 @@ def from_domain(error: DomainError) -> Failure:
         # The transport refuses messages over its limit with this code and without a reason of ours.
         return Failure(413, "Request is too large", reason="BODY_TOO_LARGE")
     headers = {}
-    if status in (429, 503):
+    # Also a conflict that ends by itself: the call with the same idempotency key is still running.
+    if status in (429, 503) or error.retry_after_seconds is not None:
         headers["Retry-After"] = str(max(_RETRY_SECONDS, round(error.retry_after_seconds or 0)))
     message = "Service Unavailable" if status == 503 else error.message
     return Failure(status, message, headers=headers, reason=error.reason)

@@ -17,7 +17,8 @@ _MEANINGS = {
     401: "No credential, or one that is not valid (any more)",
     403: "The credential does not allow this, or the thing belongs to another operator",
     404: "There is no such thing",
-    409: "The thing is not in a state that allows this, or a unique name is taken, or a newer lease won",
+    409: "The thing is not in a state that allows this, or a unique name is taken, or a newer lease won; with "
+    "`Retry-After`: the same request is still running",
     413: "The body is larger than 10 MB",
     422: "Something breaks a rule; `validationDetails` says what, all of it at once",
     429: "Too many requests; `Retry-After` says when to come again",
@@ -163,7 +164,7 @@ def _header_references(path: str) -> dict[str, Any]:
 
 def _error(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     headers = _header_references("/api/")
-    if status in (429, 503):
+    if status in (409, 429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return {
         "description": _MEANINGS[status],

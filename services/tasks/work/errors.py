@@ -36,7 +36,9 @@ def other_holder(item_id: str, holder: str) -> Conflict:
 
 def changed_too_often(item_id: str) -> Conflict:
     """Other writers won every race for this item."""
-    return Conflict("TOO_MUCH_CONTENTION", f"Work item {item_id} is being changed by others; try again")
+    return Conflict(
+        "TOO_MUCH_CONTENTION", f"Work item {item_id} is being changed by others; try again", retry_after_seconds=1.0
+    )
 
 
 class DuplicateItem(Exception):

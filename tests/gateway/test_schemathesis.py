@@ -1,0 +1,57 @@
+"""What the document promises holds for whatever a machine can think of: no 5xx and no undocumented status."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.site import Site
+
+_CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
+_SCHEMAS = "response_schema_conformance"
+
+
+@pytest.fixture(scope="module")
+async def operator_with_things(site: Site) -> str:
+    """A session of an operator of its own, with something to find."""
+    operator = await site.new_operator("schemathesis")
+    body = {"name": "target", "description": "x"}
+    project = (await site.send("POST", "/api/projects", key=operator.key, json=body)).data
+    kind = await site.send("POST", f"/api/projects/{project['id']}/task-types", key=operator.key, json={"name": "t"})
+    for _ in range(3):
+        path = f"/api/projects/{project['id']}/tasks"
+        await site.send("POST", path, key=operator.key, json={"typeId": kind.data["id"], "instructions": "x"})
+    return operator.key
+
+
+@pytest.mark.timeout(120)
+async def test_no_server_error_and_no_undocumented_status(
+    site: Site, operator_with_things: str, tmp_path: Path
+) -> None:
+    arguments: list[Any] = [
+        f"{site.url}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {operator_with_things}",
+        "--checks",
+        f"{_CHECKS},{_SCHEMAS}",
+        "--exclude-path-regex",
+        "/events$|/docs",
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "12",
+        "--seed",
+        "1",
+        "--request-timeout",
+        "40",
+        "--no-color",
+    ]
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("schemathesis"), "run", *arguments, stdout=-1, stderr=-1, cwd=tmp_path
+    )
+    out, errors = await process.communicate()
+    assert process.returncode == 0, (out + errors).decode()

@@ -59,6 +59,10 @@ async def start_metrics_server(
     app = web.Application()
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/health", health)
+    return await _listen(app, host, port)
+
+
+async def _listen(app: web.Application, host: str, port: int) -> MetricsServer:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, host, port, reuse_address=True)

@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         mongodb_uri: the connection string of MongoDB; empty: none is configured.
         redis_url: the address of Redis or Valkey; empty: none is configured.
+        replica: names this process among the replicas; no two that run may share it. One that starts again under its
+            old name takes its duties back at once. Made up when empty.
         database_prefix: what the names of all databases begin with.
         caller_key: the secret with which processes sign whom they act for, the same in all of one installation; at
             least 32 characters.
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     mongodb_uri: str = ""
     redis_url: str = ""
+    replica: str = ""
     database_prefix: str = "piecework"
     caller_key: str = ""
     tasks_address: str = ""
@@ -122,6 +125,7 @@ def variable(name: str) -> str:
 _READERS = {
     "mongodb_uri": values.url("mongodb", "mongodb+srv"),
     "redis_url": values.url("redis", "rediss", "unix"),
+    "replica": values.text,
     "database_prefix": values.database_prefix,
     "caller_key": values.long_secret,
     "tasks_address": values.address,

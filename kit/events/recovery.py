@@ -30,6 +30,8 @@ _NO_PLACE = "no place was stored"
 # A collection or index was made a moment ago, or the snapshot has grown too old: a newer one can be read.
 _SNAPSHOT_CODES = frozenset({239, 246})
 _SNAPSHOT_ATTEMPTS = 20
+_MOMENT_ATTEMPTS = 200
+_MOMENT_PAUSE_SECONDS = 0.05
 _SNAPSHOT_PAUSE_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
 
@@ -106,10 +108,13 @@ class Recovery:
 
     async def _moment(self) -> Timestamp:
         async with self._database.client.start_session() as session:
-            await self._database.command("ping", session=session)
-            if session.operation_time is None:
-                raise RuntimeError("MongoDB told no operation time: events need a replica set")
-            return session.operation_time
+            for _ in range(_MOMENT_ATTEMPTS):
+                await self._database.command("ping", session=session)
+                if session.operation_time is not None:
+                    return session.operation_time
+                # A replica set that is only just being made has no key yet to sign times with, and tells none.
+                await asyncio.sleep(_MOMENT_PAUSE_SECONDS)
+        raise RuntimeError("MongoDB told no operation time: events need a replica set")
 
     async def _scan(self, moment: Timestamp, since: datetime) -> AsyncIterator[list[RawBSONDocument]]:
         """Yield pages of the newest changes as they were at `moment`, the oldest first."""

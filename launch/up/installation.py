@@ -8,23 +8,27 @@ import secrets
 import socket
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from kit import logs
-from kit.engines import EmbeddedEngines, EngineError
+from kit.engines import EmbeddedEngines
 from kit.settings import Settings
 from launch import addresses, places, targets
+from launch.credentials import Credentials
 from launch.errors import CommandFailed
-from launch.first_start import FirstStart
+from launch.failures import explained
 from launch.places import DataDirectory, PlatformSecrets, RunningPlatform
-from launch.platform import Platform
 from launch.signals import StopSignals
 from launch.terminal import err
 from launch.up.claim import Premises, claim
 from launch.up.greeting import greet
 from launch.up.options import UpOptions
+
+if TYPE_CHECKING:
+    from launch.platform import Platform
 
 # With the five seconds that MongoDB may take this stays below the ten in which `up` promises to end.
 _DRAIN_SECONDS = 1.5
@@ -87,22 +91,33 @@ class Installation:
     async def _start(
         self, stack: AsyncExitStack, premises: Premises, listener: socket.socket, engines: EmbeddedEngines
     ) -> None:
-        with err.status("starting MongoDB and Valkey …"):
-            await _explained(engines.start(), premises)
+        with explained("the platform cannot start", f"Try piecework doctor, and look into {premises.data.path}."):
+            with err.status("starting MongoDB and Valkey …"):
+                # The code of the services is read while the engines start: half a second on a laptop.
+                await asyncio.gather(engines.start(), asyncio.to_thread(_load_services))
+            with err.status("starting the services …"):
+                credentials, platform = await self._open(stack, premises, listener, engines)
+        running = RunningPlatform(credentials.gateway, f"{_GRPC_HOST}:{platform.grpc_port}", os.getpid())
+        places.write(premises.public.platform, running)
+        _log.info("the platform is ready", gateway=credentials.gateway)
+        greet(credentials, premises, ephemeral=self._options.ephemeral)
+
+    async def _open(
+        self, stack: AsyncExitStack, premises: Premises, listener: socket.socket, engines: EmbeddedEngines
+    ) -> tuple[Credentials, Platform]:
+        from launch.first_start import FirstStart
+        from launch.platform import Platform
+
         settings = self._configure(premises.public, engines)
         port = listener.getsockname()[1]
-        gateway = addresses.url(self._host, port)
-        with err.status("starting the services …"):
-            platform = Platform(settings, targets.SERVICES, f"{_GRPC_HOST}:{settings.grpc_port}", {})
-            stack.push_async_callback(_within, _STOP_SECONDS, platform.stop)
-            await platform.start()
-            credentials = await FirstStart(platform.channels, platform.outgoing, premises.public).complete(gateway)
-            listener.close()  # it kept the port for us so far
-            await _explained(platform.open_gateway(self._host, port), premises)
-        running = RunningPlatform(gateway, f"{_GRPC_HOST}:{platform.grpc_port}", os.getpid())
-        places.write(premises.public.platform, running)
-        _log.info("the platform is ready", gateway=gateway)
-        greet(credentials, premises, ephemeral=self._options.ephemeral)
+        platform = Platform(settings, targets.SERVICES, f"{_GRPC_HOST}:{settings.grpc_port}", {})
+        stack.push_async_callback(_within, _STOP_SECONDS, platform.stop)
+        await platform.start()
+        first_start = FirstStart(platform.channels, platform.outgoing, premises.public)
+        credentials = await first_start.complete(addresses.url(self._host, port))
+        listener.close()  # it kept the port for us so far
+        await platform.open_gateway(self._host, port)
+        return credentials, platform
 
     def _configure(self, public: DataDirectory, engines: EmbeddedEngines) -> Settings:
         """Return the settings of the services; the key of an installation is made when it starts for the first time."""
@@ -110,11 +125,17 @@ class Installation:
         key = self._options.settings.caller_key or (known.caller_key if known else secrets.token_hex(32))
         places.write(public.secrets, PlatformSecrets(key))
         return self._options.settings.replace(
+            replica=self._replica(),
             mongodb_uri=engines.mongodb_uri,
             redis_url=engines.redis_url,
             caller_key=key,
             drain_seconds=_DRAIN_SECONDS,
         )
+
+    def _replica(self) -> str:
+        """Return the name of this process among those on its database: on one of its own there is no other."""
+        settings = self._options.settings
+        return settings.replica or ("" if settings.mongodb_uri else "up")
 
     async def _end(self, engines: EmbeddedEngines) -> None:
         if self._options.ephemeral:  # nothing has to be kept, so nothing has to be waited for
@@ -122,11 +143,9 @@ class Installation:
         await engines.stop()
 
 
-async def _explained(start: Coroutine[Any, Any, Any], premises: Premises) -> None:
-    try:
-        await start
-    except (EngineError, OSError) as error:
-        raise CommandFailed(str(error), f"Try piecework doctor, and look into {premises.data.path}.") from error
+def _load_services() -> None:
+    for module in ("launch.platform", "launch.first_start", *(f"services.{name}.app" for name in targets.SERVICES)):
+        import_module(module)
 
 
 async def _within(seconds: float, stop: Any) -> None:

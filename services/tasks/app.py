@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Any
 
 from piecework.tasks.v1 import events_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
@@ -61,11 +59,12 @@ class TasksApp:
         self.work_store = WorkStore(database)
         self.changes = WorkChanges(self.work_store, self.doorbell)
         self.leaser = Leaser(self.work_store, self.changes, clock)
-        self.work = WorkService(self.work_store, self.changes, self.leaser, self.doorbell, clock)
         queries = WorkQueries(database)
         agents = AgentsPeer(resources.channels, Outgoing(resources.signer))
         self.queue_store = QueueStore(database)
         self.access = ProjectAccess(self.queue_store)
+        admit = self.access.admit
+        self.work = WorkService(self.work_store, self.changes, self.leaser, self.doorbell, admit, clock)
         self.projects = ProjectService(self.queue_store, self.access, self.work_store, queries, agents, clock)
         self.types = TaskTypeService(self.queue_store, self.access, self.work_store, queries, clock)
         self.tasks = TaskService(self.access, self.work_store, self.changes, queries, self.doorbell, clock)
@@ -106,8 +105,9 @@ class TasksApp:
         await self.wakeups.close()
 
     def _leadership(self, name: str) -> Leadership:
-        holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
-        return Leadership(self._resources.database("tasks"), name, holder, self._resources.clock)
+        resources = self._resources
+        holder = resources.settings.replica or new_id()
+        return Leadership(resources.database("tasks"), name, holder, resources.clock)
 
 
 def build(resources: Resources) -> Target:

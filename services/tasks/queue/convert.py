@@ -23,8 +23,8 @@ from services.tasks.queue.service.projects import ProjectStats
 from services.tasks.queue.service.types import NewTaskType
 from services.tasks.work.convert import STATES, json_object, to_attempt, to_lease
 from services.tasks.work.model import COMPLETED, FAILED, WorkItem
-from services.tasks.work.queries import Counts
 from services.tasks.work.steps import Claim, Ending
+from services.tasks.work.views import Counts
 
 _STATUSES = {ACTIVE: pb.PROJECT_STATUS_ACTIVE, CLOSED: pb.PROJECT_STATUS_CLOSED}
 _STATUS_NAMES: dict[int, str] = {number: name for name, number in _STATUSES.items()}

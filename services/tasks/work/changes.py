@@ -116,6 +116,6 @@ class WorkChanges:
         if step.requeues:
             wait = (after.available_at - after.updated_at).total_seconds()
             if wait > 0:
-                self._doorbell.ring_after(after.queue, wait)
+                self._doorbell.ring_after(after.queue, after.operator_id, wait)
             else:
-                self._doorbell.ring(after.queue, 1)
+                self._doorbell.ring(after.queue, after.operator_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.tasks.v1 import work_pb2 as pb
 
 from kit.errors import DomainError, FieldViolation, InvalidInput
@@ -21,6 +22,8 @@ STATES = {
     FAILED: pb.WORK_STATE_FAILED,
 }
 STATE_NAMES = {number: name for name, number in STATES.items()}
+# Payloads of clients are kept as the text they came in: BSON knows neither large integers nor every key or depth.
+_JSON = "json"
 _OUTCOMES = {
     COMPLETED: pb.ATTEMPT_OUTCOME_COMPLETED,
     FAILED: pb.ATTEMPT_OUTCOME_FAILED,
@@ -44,11 +47,12 @@ def json_object(text: str, field: str) -> dict[str, Any]:
 
 def from_new_item(message: pb.NewWorkItem, field: str) -> NewItem:
     """Return what a new item says."""
+    json_object(message.payload_json, f"{field}.payload_json")
     return NewItem(
-        payload=json_object(message.payload_json, f"{field}.payload_json"),
+        payload={_JSON: message.payload_json},
         item_id=message.id or None,
         priority=message.priority or DEFAULT_PRIORITY,
-        available_at=from_timestamp(message.available_at) if message.HasField("available_at") else None,
+        available_at=_time(message.available_at, f"{field}.available_at") if message.HasField("available_at") else None,
         max_attempts=message.max_attempts or 1,
         lease_ms=_milliseconds(message) if message.HasField("lease_duration") else DEFAULT_LEASE_MS,
     )
@@ -108,7 +112,7 @@ def to_work_item(item: WorkItem) -> pb.WorkItem:
         max_attempts=item.max_attempts,
         lease_duration=to_duration(timedelta(milliseconds=item.lease_ms)),
         lease=to_lease(item.lease) if item.lease else None,
-        payload_json=msgspec.json.encode(item.payload).decode(),
+        payload_json=_payload_json(item),
         attempts=[to_attempt(attempt) for attempt in item.attempts],
         result=item.result or "",
         outputs_json=item.outputs_json or "",
@@ -117,6 +121,19 @@ def to_work_item(item: WorkItem) -> pb.WorkItem:
         ended_at=to_timestamp(item.ended_at) if item.ended_at else None,
         version=item.version,
     )
+
+
+def _payload_json(item: WorkItem) -> str:
+    text: str | None = item.payload.get(_JSON)
+    return msgspec.json.encode(item.payload).decode() if text is None else text
+
+
+def _time(message: Timestamp, field: str) -> datetime:
+    try:
+        return from_timestamp(message)
+    except OverflowError as error:
+        violation = FieldViolation(field, "must be a time between the years 1 and 9999", "timestamp.range")
+        raise InvalidInput("VALIDATION_FAILED", f"{field}: {violation.message}", violations=[violation]) from error
 
 
 def _milliseconds(message: pb.NewWorkItem) -> int:

@@ -1,15 +1,16 @@
 """Wakes workers that wait for work, without asking the database.
 
-Waiting workers take tickets. Whoever puts n items on a queue rings n times: in this process at once, in the others
-through wake-ups. A ticket that was rung and goes away unused passes its ring on, so that no item lies while somebody
-waits.
+Waiting workers take tickets. Whoever puts n items on a queue rings n times for their operator: in this process at once,
+in the others through wake-ups. A ticket that was rung and goes away unused passes its ring on, so that no item lies
+while somebody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,12 @@ class Ticket:
     Stand in line, look for work, and `settle` what the look brought; when it brought nothing, `wait`, and look again.
     """
 
-    def __init__(self, doorbell: Doorbell, queue: str) -> None:
+    def __init__(self, doorbell: Doorbell, queue: str, operator_id: int | None) -> None:
+        self.operator_id = operator_id
         self._doorbell = doorbell
         self._queue = queue
         self._rung = asyncio.Event()
+        self._rung_for: int | None = None
         self._unsettled = False
 
     async def wait(self, seconds: float) -> bool:
@@ -49,8 +52,9 @@ class Ticket:
         """Say that the holder has looked for work since the last ring."""
         self._unsettled = False
 
-    def ring(self) -> None:
-        """Wake the holder."""
+    def ring(self, operator_id: int | None) -> None:
+        """Wake the holder for an item of an operator."""
+        self._rung_for = operator_id
         self._rung.set()
 
     def __enter__(self) -> Ticket:
@@ -62,7 +66,7 @@ class Ticket:
     ) -> None:
         self._doorbell.leave(self._queue, self)
         if self._unsettled or self._rung.is_set():
-            self._doorbell.ring_here(self._queue, 1)
+            self._doorbell.ring_here(self._queue, self._rung_for, 1)
 
 
 class Doorbell:
@@ -77,37 +81,43 @@ class Doorbell:
         self._wakeups = wakeups
         self._replica = secrets.token_hex(4)
         self._serial = 0
-        self._untold: dict[str, int] = {}
+        self._untold: Counter[tuple[str, int]] = Counter()
         wakeups.on_message(self._hear)
         wakeups.on_resume(self._ring_all)
 
-    def ticket(self, queue: str) -> Ticket:
-        """Return a ticket for `queue`; it stands in line while its context is open."""
-        return Ticket(self, queue)
+    def ticket(self, queue: str, operator_id: int | None = None) -> Ticket:
+        """Return a ticket for `queue`; it stands in line while its context is open.
 
-    def ring(self, queue: str, count: int) -> None:
-        """Tell every replica that `count` items can be leased."""
+        Args:
+            queue: the queue.
+            operator_id: the holder takes only items of this operator; of all when None.
+        """
+        return Ticket(self, queue, operator_id)
+
+    def ring(self, queue: str, operator_id: int, count: int = 1) -> None:
+        """Tell every replica that `count` items of an operator can be leased."""
         if count <= 0:
             return
-        self.ring_here(queue, count)
+        self.ring_here(queue, operator_id, count)
         if not self._untold:
             asyncio.get_running_loop().call_soon(self._tell_others)
-        self._untold[queue] = self._untold.get(queue, 0) + count
+        self._untold[queue, operator_id] += count
 
-    def ring_after(self, queue: str, seconds: float, count: int = 1) -> None:
+    def ring_after(self, queue: str, operator_id: int, seconds: float, count: int = 1) -> None:
         """Ring when `seconds` have passed: `count` items that wait for their time can be leased then."""
-        asyncio.get_running_loop().call_later(seconds + _TIMER_SLACK_SECONDS, self.ring, queue, count)
+        asyncio.get_running_loop().call_later(seconds + _TIMER_SLACK_SECONDS, self.ring, queue, operator_id, count)
 
     def waiting(self, queue: str) -> int:
         """Return how many workers of this replica wait for work on the queue."""
         return len(self._lines.get(queue, ()))
 
-    def ring_here(self, queue: str, count: int) -> None:
-        """Wake up to `count` workers of this replica, those first who wait the longest."""
-        line = self._lines.get(queue)
-        while line and count > 0:
-            line.popleft().ring()
-            count -= 1
+    def ring_here(self, queue: str, operator_id: int | None, count: int) -> None:
+        """Wake up to `count` workers of this replica that can use it, those first who wait the longest."""
+        line = self._lines.get(queue, deque())
+        able = (ticket for ticket in line if operator_id is None or ticket.operator_id in (None, operator_id))
+        for ticket in list(itertools.islice(able, count)):
+            line.remove(ticket)
+            ticket.ring(operator_id)
 
     def enter(self, queue: str, ticket: Ticket) -> None:
         """Put a ticket at the end of the line."""
@@ -124,18 +134,18 @@ class Doorbell:
             del self._lines[queue]
 
     def _tell_others(self) -> None:
-        untold, self._untold = self._untold, {}
-        for queue, count in untold.items():
+        untold, self._untold = self._untold, Counter()
+        for (queue, operator_id), count in untold.items():
             # The serial number keeps two rings apart: wake-ups that read the same may travel as one.
             self._serial += 1
-            self._wakeups.publish(f"{self._replica} {self._serial} {count} {queue}")
+            self._wakeups.publish(f"{self._replica} {self._serial} {operator_id} {count} {queue}")
 
     def _hear(self, message: str) -> None:
-        replica, _, count, queue = message.split(" ", 3)
+        replica, _, operator_id, count, queue = message.split(" ", 4)
         if replica != self._replica:
-            self.ring_here(queue, int(count))
+            self.ring_here(queue, int(operator_id), int(count))
 
     def _ring_all(self) -> None:
         # Rings may have been missed while Redis was away: everybody looks once.
         for queue, line in list(self._lines.items()):
-            self.ring_here(queue, len(line))
+            self.ring_here(queue, None, len(line))

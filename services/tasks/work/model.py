@@ -16,6 +16,7 @@ import msgspec
 QUEUED, LEASED, COMPLETED, FAILED, DELETED = "queued", "leased", "completed", "failed", "deleted"
 LIVE_STATES = (QUEUED, LEASED, COMPLETED, FAILED)
 TIMEOUT = "timeout"
+MAX_ERROR = 16_384
 LEASE_EXPIRED = "Task lease expired - agent did not complete task within allotted time"
 
 
@@ -42,6 +43,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         id: id of the hand-out; also the proof that the write of this hand-out landed.
         ended_by: id of the write that ended it; the proof that it landed.
         outcome: `completed`, `failed` or `timeout`; None while it is under way.
+        result: the result, or the first `MAX_ERROR` characters of what went wrong.
     """
 
     id: str

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_PRIORITY = 5
 DEFAULT_LEASE_MS = 600_000
 
-Admission = Callable[[], Awaitable[object]]
+Gate = Callable[[Caller, str], Awaitable[None]]
 
 
 class NewItem(msgspec.Struct, frozen=True):
@@ -51,16 +51,18 @@ class WorkService:
         changes: changes items.
         leaser: hands them out.
         doorbell: wakes waiting workers.
+        admit: raises when a caller may not take work from a queue now, or end it.
         clock: the time.
     """
 
     def __init__(
-        self, store: WorkStore, changes: WorkChanges, leaser: Leaser, doorbell: Doorbell, clock: Clock
+        self, store: WorkStore, changes: WorkChanges, leaser: Leaser, doorbell: Doorbell, admit: Gate, clock: Clock
     ) -> None:
         self._store = store
         self._changes = changes
         self._leaser = leaser
         self._doorbell = doorbell
+        self._admit = admit
         self._clock = clock
 
     async def enqueue(self, caller: Caller, queue: str, operator_id: int, new: Sequence[NewItem]) -> list[WorkItem]:
@@ -94,40 +96,35 @@ class WorkService:
         ]
         outcomes = await self._store.insert_many(items, actor_of(caller))
         self._leaser.look_again(queue)
-        self._ring(queue, [item for item, outcome in zip(items, outcomes, strict=True) if outcome is None], now)
+        self._ring(queue, owner, [item for item, outcome in zip(items, outcomes, strict=True) if outcome is None], now)
         for item, outcome in zip(items, outcomes, strict=True):
             if outcome is not None:
                 raise item_exists(item.id) from outcome
         return items
 
-    async def lease(
-        self, caller: Caller, demand: LeaseDemand, wait_seconds: float, admit: Admission | None = None
-    ) -> list[WorkItem]:
+    async def lease(self, caller: Caller, demand: LeaseDemand, wait_seconds: float) -> list[WorkItem]:
         """Lease up to `demand.max_items` items, waiting up to `wait_seconds` for the first.
 
         Waiting asks the database once at the start, once per ring, and once at the end.
 
-        Args:
-            caller: who asks.
-            demand: what for.
-            wait_seconds: how long.
-            admit: called before each look but the first; raises when the queue is closed to the caller meanwhile.
+        Raises:
+            What `admit` raises, also when the queue closes during the wait.
         """
         caller.require(WORK)
+        await self._admit(caller, demand.queue)
         if not caller.is_service:
             demand = msgspec.structs.replace(demand, operator_id=caller.operator_id)
         if wait_seconds <= 0:
             return await self._leaser.lease(demand)
         until = time.monotonic() + wait_seconds
-        with self._doorbell.ticket(demand.queue) as ticket:
+        with self._doorbell.ticket(demand.queue, demand.operator_id) as ticket:
             while True:
                 leased = await self._leaser.lease(demand)
                 ticket.settle()
                 if leased:
                     return leased
                 rung = await ticket.wait(max(0.0, until - time.monotonic()))
-                if admit is not None:
-                    await admit()
+                await self._admit(caller, demand.queue)
                 if not rung:
                     return await self._leaser.lease(demand)
 
@@ -148,9 +145,9 @@ class WorkService:
             WrongState: NOT_LEASED.
             Conflict: STALE_TOKEN, OTHER_HOLDER.
         """
-        caller.require(WORK)
         now = self._clock.now()
-        return await self._changes.change(item_id, lambda item: end(self._own(caller, item), claim, ending, now))
+        await self._enter(caller, item_id)
+        return await self._changes.change(item_id, lambda item: end(item, claim, ending, now))
 
     async def extend(self, caller: Caller, item_id: str, claim: Claim, extension: timedelta) -> WorkItem:
         """Move the end of a lease.
@@ -160,9 +157,9 @@ class WorkService:
             WrongState: NOT_LEASED.
             Conflict: STALE_TOKEN, OTHER_HOLDER.
         """
-        caller.require(WORK)
         now = self._clock.now()
-        return await self._changes.change(item_id, lambda item: extend(self._own(caller, item), claim, extension, now))
+        await self._enter(caller, item_id)
+        return await self._changes.change(item_id, lambda item: extend(item, claim, extension, now))
 
     async def get(self, caller: Caller, item_id: str) -> WorkItem:
         """Read one item.
@@ -174,19 +171,24 @@ class WorkService:
         item = await self._store.read(item_id)
         if item is None or item.state == DELETED:
             raise item_not_found(item_id)
-        return self._own(caller, item)
-
-    def _ring(self, queue: str, items: Sequence[WorkItem], now: datetime) -> None:
-        for available_at, count in Counter(max(item.available_at, now) for item in items).items():
-            if available_at > now:
-                self._doorbell.ring_after(queue, (available_at - now).total_seconds(), count)
-            else:
-                self._doorbell.ring(queue, count)
-
-    @staticmethod
-    def _own(caller: Caller, item: WorkItem) -> WorkItem:
         caller.require_operator(item.operator_id)
         return item
+
+    async def _enter(self, caller: Caller, item_id: str) -> None:
+        """Check that the caller may work on an item; its queue and owner never change."""
+        caller.require(WORK)
+        item = await self._changes.find(item_id)
+        if item is None:
+            raise item_not_found(item_id)
+        caller.require_operator(item.operator_id)
+        await self._admit(caller, item.queue)
+
+    def _ring(self, queue: str, operator_id: int, items: Sequence[WorkItem], now: datetime) -> None:
+        for available_at, count in Counter(max(item.available_at, now) for item in items).items():
+            if available_at > now:
+                self._doorbell.ring_after(queue, operator_id, (available_at - now).total_seconds(), count)
+            else:
+                self._doorbell.ring(queue, operator_id, count)
 
     async def _outcome(self, caller: Caller, item_id: str, claim: Claim, ending: Ending) -> WorkItem | DomainError:
         try:

@@ -15,6 +15,7 @@ from services.tasks.work.model import (
     FAILED,
     LEASE_EXPIRED,
     LEASED,
+    MAX_ERROR,
     QUEUED,
     TIMEOUT,
     Attempt,
@@ -53,6 +54,11 @@ class Ending(msgspec.Struct, frozen=True):
     can_retry: bool = True
     retry_after: timedelta = timedelta()
 
+    @property
+    def kept_text(self) -> str:
+        """What the attempt keeps: of an error the beginning, so that many attempts fit into one document."""
+        return self.text if self.outcome == COMPLETED else self.text[:MAX_ERROR]
+
 
 def hand_out(item: WorkItem, holder: str, now: datetime, *, seat: bool) -> Transition:
     """Lease a queued item to `holder`, with the next fencing token."""
@@ -89,36 +95,35 @@ def end(item: WorkItem, claim: Claim, ending: Ending, now: datetime) -> Transiti
         return None
     _check(item, claim)
     op = new_id()
-    ended = msgspec.structs.replace(
+    attempt = msgspec.structs.replace(
         item.attempts[-1], ended_at=now, ended_by=op, outcome=ending.outcome, result=ending.text
     )
-    changed: dict[str, Any] = {
-        "lease": None,
-        "attempts": (*item.attempts[:-1], ended),
-        "version": item.version + 1,
-        "updated_at": now,
-        "result": ending.text,
-    }
-    data: dict[str, Any] = {"agent": ended.holder, "token": ended.token}
+    after = msgspec.structs.replace(
+        item,
+        lease=None,
+        attempts=(*item.attempts[:-1], attempt),
+        version=item.version + 1,
+        updated_at=now,
+        result=ending.text,
+        **_consequences(item, ending, now),
+    )
+    actor = "system:reaper" if ending.outcome == TIMEOUT else f"agent:{attempt.holder}"
+    data: dict[str, Any] = {"agent": attempt.holder, "token": attempt.token}
+    if ending.outcome != COMPLETED:
+        data |= {"outcome": ending.outcome, "retryCount": after.failures}
+    return Transition(item, after, op, "requeued" if after.state == QUEUED else after.state, actor, data)
+
+
+def _consequences(item: WorkItem, ending: Ending, now: datetime) -> dict[str, Any]:
+    """Return the fields that say where an item goes when its attempt ends."""
     if ending.outcome == COMPLETED:
-        changed |= {"state": COMPLETED, "outputs_json": ending.outputs_json, "ended_at": now}
-        return Transition(
-            item, msgspec.structs.replace(item, **changed), op, "completed", f"agent:{ended.holder}", data
-        )
+        return {"state": COMPLETED, "outputs_json": ending.outputs_json, "ended_at": now}
     failures = item.failures + 1
-    changed["failures"] = failures
-    retry = ending.can_retry and failures < item.max_attempts
-    if retry:
+    if ending.can_retry and failures < item.max_attempts:
         # Without a wait the item keeps its place: the oldest first.
         available_at = now + ending.retry_after if ending.retry_after else item.available_at
-        changed |= {"state": QUEUED, "available_at": available_at}
-    else:
-        changed |= {"state": FAILED, "ended_at": now, "dedupe": None}
-    actor = "system:reaper" if ending.outcome == TIMEOUT else f"agent:{ended.holder}"
-    data |= {"outcome": ending.outcome, "retryCount": failures}
-    return Transition(
-        item, msgspec.structs.replace(item, **changed), op, "requeued" if retry else "failed", actor, data
-    )
+        return {"state": QUEUED, "failures": failures, "available_at": available_at}
+    return {"state": FAILED, "failures": failures, "ended_at": now, "dedupe": None}
 
 
 def expire(item: WorkItem, now: datetime) -> Transition | None:
@@ -180,7 +185,7 @@ def _is_repeat(item: WorkItem, claim: Claim, ending: Ending) -> bool:
     return any(
         attempt.token == claim.token
         and attempt.outcome == ending.outcome
-        and attempt.result == ending.text
+        and attempt.result == ending.kept_text
         and claim.holder in (None, attempt.holder)
         and (ending.outcome != COMPLETED or item.outputs_json == ending.outputs_json)
         for attempt in item.attempts

@@ -8,7 +8,7 @@ from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.interceptors.caller import current_caller
 from services.tasks.queue.convert import from_config, from_project_changes, from_status, to_project, to_stats
-from services.tasks.work.queries import Counts
+from services.tasks.work.views import Counts
 
 if TYPE_CHECKING:
     from services.tasks.queue.handlers.context import Context

@@ -10,7 +10,7 @@ from kit.idempotency_key import current_idempotency_key
 from kit.interceptors.caller import current_caller
 from services.tasks.queue.convert import from_new_task, from_task_changes, to_counts, to_task
 from services.tasks.work.convert import STATE_NAMES
-from services.tasks.work.queries import ItemFilter
+from services.tasks.work.views import ItemFilter
 
 if TYPE_CHECKING:
     from services.tasks.queue.handlers.context import Context

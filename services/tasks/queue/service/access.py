@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kit.caller import READ
+from kit.caller import READ, WORK
 from kit.ids import is_id
 from services.tasks.queue.errors import project_closed, project_not_found, task_type_not_found
 from services.tasks.queue.model import ACTIVE, QUEUE_PREFIX, ProjectConfig
@@ -110,6 +110,16 @@ class ProjectAccess:
             NotFound, PermissionDenied: as `project`.
         """
         await self.project(caller, stream.removeprefix(QUEUE_PREFIX), READ)
+
+    async def admit(self, caller: Caller, queue: str) -> None:
+        """Check that work may be taken from `queue` and its outcome accepted; queues without a project are open.
+
+        Raises:
+            WrongState: PROJECT_CLOSED.
+            NotFound, PermissionDenied: as `project`.
+        """
+        if queue.startswith(QUEUE_PREFIX):
+            await self.open_project(caller, queue.removeprefix(QUEUE_PREFIX), WORK)
 
     async def reaper_interval(self, queue: str) -> float:
         """Return how many seconds lie between two looks for expired leases of a queue."""

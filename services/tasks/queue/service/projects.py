@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from kit.clock import Clock
     from services.tasks.queue.service.access import ProjectAccess
     from services.tasks.queue.store import QueueStore
-    from services.tasks.work.queries import Activity, Counts, WorkQueries
+    from services.tasks.work.queries import WorkQueries
     from services.tasks.work.store import WorkStore
+    from services.tasks.work.views import Activity, Counts
 
 _RECENTLY = timedelta(hours=1)
 # Longer than other replicas may still believe that a project exists (`BriefCache`).

@@ -15,9 +15,9 @@ from services.tasks.queue.model import FAIL, QUEUE_PREFIX, NewTask, Project
 from services.tasks.queue.service.drafts import Draft, draft_task, revise
 from services.tasks.work.errors import DuplicateItem
 from services.tasks.work.model import DELETED, QUEUED, Transition, WorkItem
-from services.tasks.work.queries import Counts, ItemFilter
 from services.tasks.work.service import actor_of
 from services.tasks.work.steps import amend, delete
+from services.tasks.work.views import Counts, ItemFilter
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -77,7 +77,7 @@ class TaskService:
                     return existing
                 # The other task has failed or gone meanwhile: there is room for this one.
                 continue
-            self._doorbell.ring(project.queue, 1)
+            self._doorbell.ring(project.queue, project.operator_id)
             return draft.item
         raise duplicate_task(task_type.name, new.variables)
 
@@ -90,7 +90,7 @@ class TaskService:
         drafts: list[tuple[int, Draft]] = []
         now = self._clock.now()
         for index, task in enumerate(new):
-            item_key = None if key is None else _key(caller, f"{key}#{index}")
+            item_key = _key(caller, key, index)
             try:
                 task_type = await self._access.type_of(project, task.type_id)
                 drafts.append((index, draft_task(project, task_type, task, batch, item_key, now)))
@@ -174,7 +174,7 @@ class TaskService:
         if not drafts:
             return [], []
         outcomes = await self._work.insert_many([draft.item for _, draft in drafts], actor_of(caller))
-        self._doorbell.ring(project.queue, sum(outcome is None for outcome in outcomes))
+        self._doorbell.ring(project.queue, project.operator_id, sum(outcome is None for outcome in outcomes))
         tasks: list[WorkItem] = []
         refused: list[tuple[int, DomainError]] = []
         for (index, draft), outcome in zip(drafts, outcomes, strict=True):
@@ -195,7 +195,7 @@ class TaskService:
             await self._work.insert(draft.item, actor_of(caller))
         except DuplicateItem as refusal:
             raise duplicate_task(draft.task_type.name, draft.variables) from refusal
-        self._doorbell.ring(draft.item.queue, 1)
+        self._doorbell.ring(draft.item.queue, draft.item.operator_id)
         return draft.item
 
     async def _existing(self, draft: Draft, refusal: DuplicateItem) -> WorkItem | None:
@@ -204,14 +204,22 @@ class TaskService:
         Raises:
             AlreadyExists: DUPLICATE_TASK, when the type does not allow duplicates.
         """
-        if refusal.index == "dedupe" and draft.task_type.duplicate_handling == FAIL:
+        item = draft.item
+        if item.idempotency is not None:
+            # First of all: the task in the way may be the one that this very call made before a crash.
+            made_before = await self._work.find_one({"queue": item.queue, "idempotency": item.idempotency})
+            if made_before is not None or refusal.index == "idempotency":
+                return made_before
+        if draft.task_type.duplicate_handling == FAIL:
             raise duplicate_task(draft.task_type.name, draft.variables)
-        value = draft.item.dedupe if refusal.index == "dedupe" else draft.item.idempotency
-        return await self._work.find_one({"queue": draft.item.queue, refusal.index: value})
+        return await self._work.find_one({"queue": item.queue, "dedupe": item.dedupe})
 
 
-def _key(caller: Caller, key: str | None) -> str | None:
-    return None if key is None else f"{caller.operator_id}:{key}"
+def _key(caller: Caller, key: str | None, index: int | None = None) -> str | None:
+    if key is None:
+        return None
+    # The index comes before the key: no key of a single call may read like one of an item in bulk.
+    return f"{caller.operator_id}:{key}" if index is None else f"{caller.operator_id}#{index}:{key}"
 
 
 def _checked(caller: Caller, task_id: str, item: WorkItem | None) -> WorkItem:

@@ -10,7 +10,7 @@ from kit.caller import READ, WRITE, Caller
 from kit.ids import new_id
 from services.tasks.queue.errors import task_type_in_use, task_type_not_found, variables_unlisted
 from services.tasks.queue.model import ALLOW, TaskType, dedupe_key, template_variables
-from services.tasks.work.queries import ItemFilter
+from services.tasks.work.views import ItemFilter
 
 if TYPE_CHECKING:
     from kit.clock import Clock

@@ -16,7 +16,6 @@ from services.tasks.work.steps import Claim, Ending, end, extend
 
 if TYPE_CHECKING:
     from kit.clock import Clock
-    from services.tasks.queue.model import Project
     from services.tasks.queue.service.access import ProjectAccess
     from services.tasks.queue.service.tasks import TaskService
     from services.tasks.work.changes import WorkChanges
@@ -58,12 +57,8 @@ class WorkerService:
 
     async def next(self, caller: Caller, project_id: str, agent_name: str, wait_seconds: int) -> WorkItem | None:
         """Lease the next task to a worker, or return again the one that it holds; None when there is no work."""
-
-        async def admit() -> Project:
-            return await self._access.open_project(caller, project_id, WORK)
-
-        demand = LeaseDemand((await admit()).queue, agent_name, seat=True)
-        leased = await self._work.lease(caller, demand, wait_seconds, admit)
+        project = await self._access.open_project(caller, project_id, WORK)
+        leased = await self._work.lease(caller, LeaseDemand(project.queue, agent_name, seat=True), wait_seconds)
         return leased[0] if leased else None
 
     async def end(self, caller: Caller, task_id: str, claim: Claim, ending: Ending) -> WorkItem:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from importlib import import_module
+from importlib import import_module, metadata
+from typing import Annotated
 
 import typer
 
 from launch.errors import CommandFailed
-from launch.terminal import complain
+from launch.terminal import complain, say
 
 _COMMANDS = {
     "up": "launch.up.command:up",
@@ -25,14 +26,18 @@ def build(names: Iterable[str]) -> typer.Typer:
     """Return the application with these commands."""
     app = typer.Typer(
         name="piecework",
-        help="Gives work to AI agents and gets it back done.",
         add_completion=False,
         pretty_exceptions_enable=False,
     )
 
     # With a callback, a lone command stays a command and does not become the program.
     @app.callback(no_args_is_help=True)
-    def piecework() -> None:
+    def piecework(
+        *,
+        _version: Annotated[
+            bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+        ] = False,
+    ) -> None:
         """Give work to AI agents and get it back done."""
 
     for name in names:
@@ -43,6 +48,12 @@ def build(names: Iterable[str]) -> typer.Typer:
         else:
             app.command(name)(command)
     return app
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        say(f"piecework {metadata.version('piecework')}")
+        raise typer.Exit
 
 
 def main() -> None:

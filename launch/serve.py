@@ -15,7 +15,7 @@ from kit.metrics_server import start_metrics_server
 from kit.settings import Settings
 from launch import addresses, targets
 from launch.configuration import configured, require
-from launch.errors import CommandFailed
+from launch.failures import explained
 from launch.loop import run
 from launch.platform import Platform
 from launch.signals import StopSignals
@@ -47,20 +47,18 @@ async def _serve(settings: Settings, names: Sequence[str], peers: dict[str, str]
     """Serve until a signal comes.
 
     Raises:
-        CommandFailed: an address cannot be listened on.
+        CommandFailed: an engine cannot be reached, or an address cannot be listened on.
     """
     signals = StopSignals()
     services = [name for name in names if name != targets.GATEWAY]
     address = addresses.authority(settings.host, settings.grpc_port, reachable=False)
     async with AsyncExitStack() as stack:
-        try:
+        with explained("cannot serve", "Try piecework doctor with the same environment."):
             platform = Platform(settings, services, address, peers)
             http = "" if targets.GATEWAY in names else await _open_metrics(stack, settings, platform)
             stack.push_async_callback(platform.stop)
             await platform.start()
             http = http or addresses.url(settings.host, await platform.open_gateway(settings.host, settings.port))
-        except OSError as error:
-            raise CommandFailed(f"cannot serve: {error}") from error
         places = [http, *([f"grpc://{addresses.authority(settings.host, platform.grpc_port)}"] if services else [])]
         _log.info("ready", targets=names, addresses=places)
         say(f"piecework ready: {' '.join(places)} ({', '.join(names)})")

@@ -28,7 +28,7 @@ async def mongodb(uri: str) -> Finding:
     if not uri:
         return await _program("MongoDB", find_mongod, "PIECEWORK_MONGODB_URI")
     client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-        uri, serverSelectionTimeoutMS=_TIMEOUT_SECONDS * 1000, tz_aware=True, tzinfo=UTC
+        uri, serverSelectionTimeoutMS=_TIMEOUT_SECONDS * 1000
     )
     try:
         hello = await client.admin.command("hello")
@@ -49,7 +49,7 @@ def _judge_mongodb(hello: dict[str, object], version: str) -> Finding:
         return problem("MongoDB", f"version {version}, not a replica set", advice)
     server_time = hello["localTime"]
     assert isinstance(server_time, datetime)
-    difference = abs((datetime.now(UTC) - server_time).total_seconds())
+    difference = abs((datetime.now(UTC) - server_time.replace(tzinfo=UTC)).total_seconds())
     if difference > _MAX_CLOCK_DIFFERENCE_SECONDS:
         return warning("MongoDB", f"its clock differs by {difference:.0f} s", "Let NTP set the clocks of both.")
     return ok("MongoDB", f"version {version}, as configured")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 from launch.credentials import Credentials
 from launch.terminal import say
 from launch.up.claim import Premises
@@ -14,7 +19,7 @@ _TEXT = """
   Try it:
     KEY=$(python3 -c "import json; print(json.load(open('{credentials}'))['operators'][0]['key'])")
     curl -H "Authorization: Bearer $KEY" {gateway}/api/projects/{project}/stats
-    piecework worker --data-dir {directory} --project {name} --agent me -- cat
+    {program} worker --data-dir {directory} --project {name} --agent me -- cat
 
   Ctrl-C ends it."""
 
@@ -26,6 +31,7 @@ def greet(credentials: Credentials, premises: Premises, *, ephemeral: bool) -> N
     say(
         _TEXT.format(
             gateway=credentials.gateway,
+            program=_program(),
             credentials=premises.public.credentials,
             logs=premises.data.log_file,
             stay=f"  Data     {data}\n",
@@ -34,3 +40,8 @@ def greet(credentials: Credentials, premises: Premises, *, ephemeral: bool) -> N
             directory=premises.public.path,
         )
     )
+
+
+def _program() -> str:
+    """Return how this program is called here: by its name if it is on PATH, else by where it is."""
+    return "piecework" if shutil.which("piecework") else os.path.relpath(Path(sys.executable).parent / "piecework")

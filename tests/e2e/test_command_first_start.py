@@ -13,6 +13,7 @@ from launch.admin.connection import connected
 from tests.e2e.piecework import Up, finish, spawn, until
 
 _MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "while the database was made": lambda data: (data / "mongodb" / "data" / "WiredTiger").exists(),
     "before anything was made": lambda data: (data / "credentials.json.draft").exists(),
     "with the first operator made": lambda data: '"poster"' in _draft(data),
     "with the second operator made": lambda data: '"worker"' in _draft(data),

@@ -1,0 +1,233 @@
+"""Installations of real processes that can be killed, and come back on the same ports."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc.aio
+from piecework.agents.v1 import identity_pb2 as identity
+from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from pymongo.asynchronous.database import AsyncDatabase
+
+from kit import mongo
+from kit.caller import CallerSigner, service_caller
+from kit.channels import Outgoing
+from kit.engines import EngineError, MongodEngine, Supervisor, ValkeyEngine, ports
+from tests.e2e.piecework import LIMIT_SECONDS, READY, Up, descendants, spawn, until
+
+_CALLER_KEY = "0123456789abcdef0123456789abcdef"
+_PREFIX = "kills"
+
+
+class Installation(Protocol):
+    """What the kills are aimed at.
+
+    Attributes:
+        gateway: the address of its gateway; it stays the same.
+        key: an operator's key.
+        strikes: how to kill each part with SIGKILL and wait until it runs again, by name.
+    """
+
+    gateway: str
+    key: str
+    strikes: Mapping[str, Callable[[], Awaitable[None]]]
+
+    def database(self) -> AsyncDatabase[dict[str, Any]]:
+        """Return the database of the tasks service, to look into."""
+        ...
+
+    def told(self) -> str:
+        """Return what the processes have logged."""
+        ...
+
+
+class Member:
+    """One process of the installation.
+
+    Args:
+        target: what it serves.
+        settings: its environment.
+        log: where its log goes, over all its lives.
+    """
+
+    def __init__(self, target: str, settings: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        self._target = target
+        self._settings = {**settings, "PIECEWORK_LOG_FILE": str(log)}
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it serves."""
+        process = self._process = await spawn("serve", self._target, **self._settings)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.timeout(LIMIT_SECONDS):
+            line = (await process.stdout.readline()).decode()
+        assert READY.match(line), (await process.stderr.read()).decode()
+
+    async def restart(self) -> None:
+        """Kill it, and start it again on the same ports."""
+        await self.kill()
+        await self.start()
+
+    async def kill(self) -> None:
+        """End it with SIGKILL."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.communicate()
+
+
+class Fleet:
+    """Tasks, agents and gateway as processes of their own, on engines that are children of this process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._mongod = MongodEngine(directory / "mongodb")
+        self._valkey = ValkeyEngine(directory / "valkey")
+        # The crashes are wanted: however many there are, the engine comes back, and at once.
+        self._supervisor = Supervisor(self._mongod, self._give_up, max_restarts=1_000_000, backoff_seconds=0)
+        self._lost: EngineError | None = None
+        self._members: dict[str, Member] = {}
+        self._client: Any = None
+        self.gateway = ""
+        self.key = ""
+        self.strikes: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    async def start(self) -> None:
+        """Start everything, and make an operator with a key."""
+        await asyncio.gather(self._mongod.start(), self._valkey.start())
+        self._supervisor.start()
+        tasks, agents, gateway = (ports.free_port() for _ in range(3))
+        at_agents = {"PIECEWORK_AGENTS_ADDRESS": f"127.0.0.1:{agents}"}
+        peers = {**at_agents, "PIECEWORK_TASKS_ADDRESS": f"127.0.0.1:{tasks}"}
+        self._add("agents", PIECEWORK_GRPC_PORT=str(agents))
+        self._add("tasks", PIECEWORK_GRPC_PORT=str(tasks), **at_agents)
+        self._add("gateway", PIECEWORK_PORT=str(gateway), **peers)
+        await asyncio.gather(*(member.start() for member in self._members.values()))
+        self.strikes = {
+            "tasks": self._members["tasks"].restart,
+            "gateway": self._members["gateway"].restart,
+            "mongod": self._strike_mongod,
+        }
+        self.gateway = f"http://127.0.0.1:{gateway}"
+        self.key = await _make_key(f"127.0.0.1:{agents}")
+        self._client = mongo.connect(self._mongod.uri, app_name="kills")
+
+    async def stop(self) -> None:
+        """End everything; nothing of it is needed any more."""
+        for member in self._members.values():
+            await member.kill()
+        if self._client is not None:
+            await self._client.close()
+        await self._supervisor.stop()
+        await asyncio.gather(self._mongod.kill(), self._valkey.kill())
+
+    def database(self) -> AsyncDatabase[dict[str, Any]]:
+        """Return the database of the tasks service, to look into."""
+        found: AsyncDatabase[dict[str, Any]] = self._client[f"{_PREFIX}_tasks"]
+        return found
+
+    def told(self) -> str:
+        """Return what the processes have logged."""
+        return "".join(member.log.read_text() for member in self._members.values() if member.log.exists())
+
+    def _add(self, target: str, **settings: str) -> None:
+        common = {
+            "PIECEWORK_MONGODB_URI": self._mongod.uri,
+            "PIECEWORK_REDIS_URL": self._valkey.url,
+            "PIECEWORK_DATABASE_PREFIX": _PREFIX,
+            "PIECEWORK_CALLER_KEY": _CALLER_KEY,
+            "PIECEWORK_RATE_LIMITS": "off",
+        }
+        self._members[target] = Member(target, {**common, **settings}, self._directory / f"{target}.log")
+
+    async def _strike_mongod(self) -> None:
+        before = await until(lambda: self._mongod.pid, "MongoDB runs")
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: self._mongod.pid not in (None, before), "MongoDB is started again")
+        assert self._lost is None, self._lost
+
+    def _give_up(self, error: EngineError) -> None:
+        self._lost = error
+
+
+class OneProcess:
+    """`piecework up`, whose parts live in one process, and MongoDB as its child."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "data"
+        self._up: Up | None = None
+        self._client: Any = None
+        self.gateway = ""
+        self.key = ""
+        self.strikes: dict[str, Callable[[], Awaitable[None]]] = {
+            "up": self._strike_up,
+            "mongod of up": self._strike_mongod,
+        }
+
+    async def start(self) -> None:
+        """Start it."""
+        self._up = await Up.start(self._directory, "--rate-limits", "off")
+        self.gateway, self.key = self._up.gateway, self._up.key
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._client is not None:
+            await self._client.close()
+        if self._up is not None and self._up.process.returncode is None:
+            await self._up.crash()
+
+    def database(self) -> AsyncDatabase[dict[str, Any]]:
+        """Return the database of the tasks service, to look into once no more is killed."""
+        if self._client is None:
+            place = self._directory / "mongodb"
+            engine = MongodEngine(place, port=int((place / "port").read_text()))
+            self._client = mongo.connect(engine.uri, app_name="kills")
+        found: AsyncDatabase[dict[str, Any]] = self._client["piecework_tasks"]
+        return found
+
+    def told(self) -> str:
+        """Return what it has logged."""
+        return (self._directory / "logs" / "piecework.log").read_text()
+
+    async def _strike_up(self) -> None:
+        assert self._up is not None
+        key = self._up.key
+        await self._up.crash()
+        port = int(self.gateway.rpartition(":")[2])
+        self._up = await Up.start(self._directory, "--rate-limits", "off", port=port)
+        assert self._up.key == key
+
+    async def _strike_mongod(self) -> None:
+        (before,) = await until(self._mongods, "MongoDB runs")
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: set(self._mongods()) - {before}, "MongoDB is started again")
+
+    def _mongods(self) -> list[int]:
+        assert self._up is not None
+        try:
+            return [pid for pid in descendants(self._up.process.pid) if _program(pid) == "mongod"]
+        except (FileNotFoundError, ProcessLookupError):  # one has ended while we looked
+            return []
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+async def _make_key(address: str) -> str:
+    outgoing, caller = Outgoing(CallerSigner(_CALLER_KEY)), service_caller("tests")
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = IdentityServiceStub(channel)
+        made = await stub.CreateOperator(identity.CreateOperatorRequest(name="acme"), **outgoing(caller))
+        request = identity.CreateOperatorKeyRequest(operator_id=made.operator.id)
+        return str((await stub.CreateOperatorKey(request, **outgoing(caller))).secret)

@@ -1,0 +1,166 @@
+"""The ordeal: a drain that goes on while the parts of an installation are killed, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kit.engines import EphemeralDirectory
+from tests.e2e.kills_clients import Reply
+from tests.e2e.kills_drain import Drain
+from tests.e2e.kills_fleet import Fleet, Installation, OneProcess
+from tests.e2e.kills_reader import Reader
+from tests.e2e.kills_record import Create, Record
+from tests.e2e.piecework import until
+
+_REPLAYS = 25
+# A leader that was killed keeps its lease for ten seconds; what was not told by then comes all at once.
+_CATCH_UP_SECONDS = 60.0
+
+
+def rounds(usual: int) -> int:
+    """Return how often each part is killed; more for a soak."""
+    return int(os.environ.get("PIECEWORK_TEST_KILL_ROUNDS", usual))
+
+
+def seed() -> int:
+    """Return what decides the order and the moments of the kills."""
+    return int(os.environ.get("PIECEWORK_TEST_SEED", "1"))
+
+
+@dataclass
+class Aftermath:
+    """What is left when the last task has its outcome.
+
+    Attributes:
+        kills: the parts that were killed, in order.
+        items: the documents of the tasks, by id.
+        listed: the tasks as the gateway lists them.
+        events: the collection `events`, in order.
+        replays: accepted requests that were sent once more.
+        told: the logs of all processes.
+    """
+
+    kills: list[str]
+    project_id: str
+    record: Record
+    reader: Reader
+    items: dict[str, dict[str, Any]]
+    listed: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    replays: list[tuple[Create, Reply]]
+    told: str
+
+
+async def undergo(installation: Installation, times: dict[str, int]) -> Aftermath:
+    """Kill each part as often as `times` says while work goes on, then let the work end and look what there is."""
+    chance, began = random.Random(seed()), time.monotonic()
+    kills = [name for name, count in times.items() for _ in range(count)]
+    chance.shuffle(kills)
+    print(f"seed {seed()}, kills: {' '.join(kills)}")
+    timeout = aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(installation.gateway, timeout=timeout) as http:
+        drain = Drain(http, installation.key, chance)
+        await drain.open()
+        reader = Reader(http, installation.key, drain.project_id)
+        reading, working = asyncio.create_task(reader.run()), asyncio.create_task(drain.run())
+        try:
+            await _unless_broken(working, _kill(installation, drain, kills, chance))
+            fought = time.monotonic()
+            drain.enough.set()
+            await working
+            worked = time.monotonic()
+            aftermath = await _look(installation, drain, reader, kills)
+        finally:
+            reading.cancel()
+            working.cancel()
+            await asyncio.wait({reading, working})
+    _tell(aftermath, fought - began, worked - fought, time.monotonic() - worked)
+    return aftermath
+
+
+async def _kill(installation: Installation, drain: Drain, kills: list[str], chance: random.Random) -> None:
+    for name in kills:
+        # Outcomes that were acknowledged show that everything works again; then some requests may pass, none or many.
+        await drain.pulse.after("settled", chance.randint(1, 12))
+        await drain.pulse.after(chance.choice(("sent", "answered")), chance.randint(1, 25))
+        await installation.strikes[name]()
+
+
+async def _unless_broken(working: asyncio.Task[None], killing: Any) -> None:
+    """Wait for the end of the kills; when a client breaks first, tell why."""
+    task = asyncio.create_task(killing)
+    await asyncio.wait({working, task}, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        working.result()
+    await task
+
+
+async def _look(installation: Installation, drain: Drain, reader: Reader, kills: list[str]) -> Aftermath:
+    replays = await drain.replay(_REPLAYS)
+    database = installation.database()
+    stream = f"project:{drain.project_id}"
+    items = {item["_id"]: item async for item in database["work_items"].find({"queue": stream})}
+    wanted = sum(item["version"] for item in items.values())
+
+    async def is_told() -> bool:
+        return await database["events"].count_documents({"change.stream": stream}) >= wanted
+
+    await until(is_told, "every change is told", _CATCH_UP_SECONDS)
+    events = [event async for event in database["events"].find({}, sort=[("_id", 1)])]
+    await reader.up_to(max(event["_id"] for event in events if event["change"]["stream"] == stream), _CATCH_UP_SECONDS)
+    return Aftermath(
+        kills=kills,
+        project_id=drain.project_id,
+        record=drain.record,
+        reader=reader,
+        items=items,
+        listed=await drain.listed(),
+        events=events,
+        replays=replays,
+        told=installation.told(),
+    )
+
+
+def _tell(aftermath: Aftermath, fought: float, ended: float, looked: float) -> None:
+    record = aftermath.record
+    print(
+        f"{len(aftermath.kills)} kills in {fought:.0f} s, then {ended:.0f} s to the last outcome and {looked:.0f} s to "
+        f"the last event; {len(aftermath.items)} tasks by {len(record.creates)} requests, {len(record.retried)} of "
+        f"them sent again; {len(record.stale) // 3} stale leases, {len(record.lost)} leases lost; statuses "
+        f"{dict(sorted(record.statuses.items()))}; {len(aftermath.reader.seen)} events over "
+        f"{aftermath.reader.connections} connections"
+    )
+
+
+@pytest.fixture(scope="session")
+async def fleet_aftermath() -> Aftermath:
+    """What is left after every process of an installation was killed again and again."""
+    with EphemeralDirectory() as directory:
+        fleet = Fleet(directory)
+        try:
+            await fleet.start()
+            return await undergo(fleet, dict.fromkeys(("tasks", "gateway", "mongod"), rounds(10)))
+        finally:
+            await fleet.stop()
+
+
+@pytest.fixture(scope="session")
+async def up_aftermath() -> Aftermath:
+    """What is left after `piecework up` and its MongoDB were killed."""
+    with EphemeralDirectory() as directory:
+        up = OneProcess(directory)
+        try:
+            await up.start()
+            # The supervisor of an installation gives up after five crashes of an engine within a minute.
+            return await undergo(up, {"up": rounds(3), "mongod of up": min(rounds(3), 4)})
+        finally:
+            await up.stop()

@@ -1,0 +1,29 @@
+"""The same promises hold for `piecework up`: its MongoDB is killed, and then the whole of it, on one data directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e import kills_invariants as invariants
+from tests.e2e.kills_ordeal import Aftermath
+
+pytestmark = pytest.mark.timeout(3600)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        invariants.check_creates,
+        invariants.check_replays,
+        invariants.check_outcomes,
+        invariants.check_stale_leases,
+        invariants.check_attempts,
+        invariants.check_answers,
+        invariants.check_history,
+        invariants.check_reader,
+    ],
+)
+def test_nothing_that_was_promised_gets_lost(up_aftermath: Aftermath, check: Callable[[Aftermath], None]) -> None:
+    check(up_aftermath)

@@ -89,7 +89,6 @@ class TasksApp:
         """Prepare the indexes and start the loops."""
         await self.work_store.prepare()
         await self.queue_store.prepare()
-        await self.relay.prepare()
         await self.relay.prepare()  # before the first write: history begins here
         await self.wakeups.start()
         reaping, removing = self._leadership("reaper"), self._leadership("remover")

@@ -74,8 +74,11 @@ def malformed(message: str) -> Failure:
 
 def invalid(details: Sequence[Detail]) -> Failure:
     """Return the failure of a request that breaks rules, all of them told in one sentence."""
-    told = ", ".join(f"{detail.field}: {detail.message}" for detail in details)
-    return Failure(422, f"Validation failed: {told}", details=details, reason="VALIDATION_FAILED")
+    clean = [
+        Detail(_printable(detail.field), _printable(detail.message), _printable(detail.value)) for detail in details
+    ]
+    told = ", ".join(f"{detail.field}: {detail.message}" for detail in clean)
+    return Failure(422, f"Validation failed: {told}", details=clean, reason="VALIDATION_FAILED")
 
 
 def too_large(limit_bytes: int) -> Failure:
@@ -102,3 +105,8 @@ def from_domain(error: DomainError) -> Failure:
         headers["Retry-After"] = str(max(_RETRY_SECONDS, round(error.retry_after_seconds or 0)))
     message = "Service Unavailable" if status == 503 else error.message
     return Failure(status, message, headers=headers, reason=error.reason)
+
+
+def _printable(value: Any) -> Any:
+    """Return a text without what no JSON can hold: bytes of a header that were not UTF-8."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value

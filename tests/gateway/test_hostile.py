@@ -173,6 +173,19 @@ async def test_what_is_not_http(site: Site, raw: bytes) -> None:
     assert b"aiohttp" not in answer
 
 
+async def test_header_values_that_are_not_utf_8(site: Site) -> None:
+    host, port = site.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + site.owner.key.encode() + b"\r\n"
+        b"Connection: close\r\nX-Correlation-ID: \xff\r\nIdempotency-Key: \xff\xfe\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    answer = await asyncio.wait_for(reader.read(65536), 10)
+    writer.close()
+    assert answer.split()[1] == b"422", answer
+
+
 async def test_nothing_of_all_that_was_stored(site: Site) -> None:
     reply = await site.send("GET", "/api/projects?limit=100")
     assert not {"a", "a b", "also wrong!"} & {project["name"] for project in reply.data}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.gateway.site import Site
 
+_ROOT = Path(__file__).parents[2]
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
 _SCHEMAS = "response_schema_conformance"
 
@@ -43,15 +45,22 @@ async def test_no_server_error_and_no_undocumented_status(
         "--phases",
         "examples,coverage,fuzzing",
         "--max-examples",
-        "12",
+        "8",
         "--seed",
         "1",
         "--request-timeout",
         "40",
         "--no-color",
     ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.gateway.impatience", "PYTHONPATH": str(_ROOT)}
     process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("schemathesis"), "run", *arguments, stdout=-1, stderr=-1, cwd=tmp_path
+        Path(sys.executable).with_name("schemathesis"),
+        "run",
+        *arguments,
+        stdout=-1,
+        stderr=-1,
+        cwd=tmp_path,
+        env=environment,
     )
     out, errors = await process.communicate()
     assert process.returncode == 0, (out + errors).decode()

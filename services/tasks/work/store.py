@@ -268,7 +268,12 @@ def _expired(queue: str, now: datetime) -> dict[str, Any]:
 
 
 def _guard(transition: Transition) -> dict[str, Any]:
-    return {"_id": transition.before.id, "version": transition.before.version}
+    before = transition.before
+    guard = {"_id": before.id, "version": before.version}
+    if transition.kind == "assigned":
+        # It changes beside the versions (`WorkStore.set_lease_length`), and the end of the lease was reckoned from it.
+        guard["lease_ms"] = before.lease_ms
+    return guard
 
 
 def _only_duplicates(error: BulkWriteError) -> bool:

@@ -60,7 +60,9 @@ class QueueStore:
     @translated()
     async def project_named(self, operator_id: int, name: str) -> Project | None:
         """Return the operator's project of that name."""
-        document = await self._projects.find_one({"operator_id": operator_id, "name": name})
+        document = await self._projects.find_one(
+            {"operator_id": operator_id, "name": name, "status": {"$ne": DELETING}}
+        )
         return msgspec.convert(document, Project) if document else None
 
     @translated()

@@ -98,7 +98,8 @@ class ProjectAccess:
         """
         caller.require(scope)
         task_type = await self._types.get(type_id)
-        if task_type is None:
+        # The types of a deleted project are removed a while after it.
+        if task_type is None or await self._projects.get(task_type.project_id) is None:
             raise task_type_not_found(type_id)
         caller.require_operator(task_type.operator_id)
         return task_type

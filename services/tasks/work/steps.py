@@ -96,7 +96,7 @@ def end(item: WorkItem, claim: Claim, ending: Ending, now: datetime) -> Transiti
     _check(item, claim)
     op = new_id()
     attempt = msgspec.structs.replace(
-        item.attempts[-1], ended_at=now, ended_by=op, outcome=ending.outcome, result=ending.text
+        item.attempts[-1], ended_at=now, ended_by=op, outcome=ending.outcome, result=ending.kept_text
     )
     after = msgspec.structs.replace(
         item,

@@ -1,4 +1,4 @@
-"""Processor time of processes, from outside: a cost that other load on the machine does not change."""
+"""Processor time of processes, from outside: a cost that moves less with other load on the machine than a rate does."""
 
 from __future__ import annotations
 

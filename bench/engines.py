@@ -67,9 +67,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running(
-    command: list[str], what: str, ready: Callable[[], bool], folder: Path, **options: object
-) -> Iterator[int]:
+def running(command: list[str], what: str, ready: Callable[[], bool], folder: Path, **options: object) -> Iterator[int]:
     """Run `command` in a session of its own while the block runs; yields its pid. Output goes to a log in `folder`."""
     with (folder / f"{what}.log").open("wb") as log:
         process = subprocess.Popen(

@@ -73,7 +73,8 @@ def _measurements(outcome: Outcome) -> Table:
         "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
         "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
         "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor. "
-        "The µs are processor time per task of the server's processes and of MongoDB; other load does not change them."
+        "The µs are processor time per task of the server's processes and of MongoDB; they move less with other load "
+        "than rates do."
     )
     return Table(title="Piecework, the echo and the floor", columns=columns, rows=rows, note=note)
 

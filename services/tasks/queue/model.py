@@ -26,7 +26,11 @@ class ProjectConfig(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place for tasks of one purpose, as stored."""
+    """A place for tasks of one purpose, as stored.
+
+    Attributes:
+        idempotency: unique key of the request that made it.
+    """
 
     id: str = msgspec.field(name="_id")
     operator_id: int
@@ -37,6 +41,7 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     updated_at: datetime
     config: ProjectConfig = msgspec.field(default_factory=ProjectConfig)
     instructions: str | None = None
+    idempotency: str | None = None
 
     @property
     def queue(self) -> str:
@@ -45,7 +50,11 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TaskType(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the tasks of one kind have in common, as stored."""
+    """What the tasks of one kind have in common, as stored.
+
+    Attributes:
+        idempotency: unique key of the request that made it.
+    """
 
     id: str = msgspec.field(name="_id")
     project_id: str
@@ -58,6 +67,7 @@ class TaskType(msgspec.Struct, frozen=True, omit_defaults=True):
     updated_at: datetime
     template: str | None = None
     variables: tuple[str, ...] = ()
+    idempotency: str | None = None
 
     @property
     def lease_ms(self) -> int:

@@ -34,14 +34,14 @@ class QueueStore:
         name = IndexModel([("operator_id", ASCENDING), ("name", ASCENDING)], name="name", unique=True)
         newest = IndexModel([("operator_id", ASCENDING), ("_id", DESCENDING)], name="newest")
         status = IndexModel([("status", ASCENDING)], name="status", partialFilterExpression={"status": DELETING})
-        await ensure_indexes(self._projects, [name, newest, status])
+        await ensure_indexes(self._projects, [name, newest, status, _idempotency("operator_id")])
         type_name = IndexModel([("project_id", ASCENDING), ("name", ASCENDING)], name="name", unique=True)
         type_newest = IndexModel([("project_id", ASCENDING), ("_id", DESCENDING)], name="newest")
-        await ensure_indexes(self._types, [type_name, type_newest])
+        await ensure_indexes(self._types, [type_name, type_newest, _idempotency("project_id")])
 
     @translated()
-    async def insert_project(self, project: Project) -> None:
-        """Store a new project.
+    async def insert_project(self, project: Project) -> Project:
+        """Store a new project and return it, or return the one that the same request made before.
 
         Raises:
             AlreadyExists: PROJECT_EXISTS.
@@ -49,7 +49,12 @@ class QueueStore:
         try:
             await self._projects.insert_one(msgspec.to_builtins(project, builtin_types=_NATIVE))
         except DuplicateKeyError as error:
-            raise project_exists(project.name) from error
+            same = {"operator_id": project.operator_id, "idempotency": project.idempotency}
+            document = await self._projects.find_one(same) if project.idempotency else None
+            if document is None:
+                raise project_exists(project.name) from error
+            return msgspec.convert(document, Project)
+        return project
 
     @translated()
     async def project(self, project_id: str) -> Project | None:
@@ -93,7 +98,7 @@ class QueueStore:
     async def condemn_project(self, project: Project, now: datetime) -> None:
         """Mark a project as being deleted and free its name; nothing finds it any more."""
         doomed = {"status": DELETING, "updated_at": now, "name": f"{project.name}/{project.id}"}
-        await self._projects.update_one({"_id": project.id}, {"$set": doomed})
+        await self._projects.update_one({"_id": project.id}, {"$set": doomed, "$unset": {"idempotency": ""}})
 
     @translated()
     async def condemned(self, before: datetime) -> list[Project]:
@@ -108,8 +113,8 @@ class QueueStore:
         await self._projects.delete_one({"_id": project_id})
 
     @translated()
-    async def insert_type(self, task_type: TaskType) -> None:
-        """Store a new type.
+    async def insert_type(self, task_type: TaskType) -> TaskType:
+        """Store a new type and return it, or return the one that the same request made before.
 
         Raises:
             AlreadyExists: TASK_TYPE_EXISTS.
@@ -117,7 +122,12 @@ class QueueStore:
         try:
             await self._types.insert_one(msgspec.to_builtins(task_type, builtin_types=_NATIVE))
         except DuplicateKeyError as error:
-            raise task_type_exists(task_type.name) from error
+            same = {"project_id": task_type.project_id, "idempotency": task_type.idempotency}
+            document = await self._types.find_one(same) if task_type.idempotency else None
+            if document is None:
+                raise task_type_exists(task_type.name) from error
+            return msgspec.convert(document, TaskType)
+        return task_type
 
     @translated()
     async def task_type(self, type_id: str) -> TaskType | None:
@@ -150,3 +160,13 @@ class QueueStore:
     async def delete_type(self, type_id: str) -> None:
         """Remove a type."""
         await self._types.delete_one({"_id": type_id})
+
+
+def _idempotency(owner: str) -> IndexModel:
+    """Return the index that keeps a request which is repeated after a crash from making a second thing."""
+    return IndexModel(
+        [(owner, ASCENDING), ("idempotency", ASCENDING)],
+        name="idempotency",
+        unique=True,
+        partialFilterExpression={"idempotency": {"$exists": True}},
+    )

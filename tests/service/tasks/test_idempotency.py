@@ -134,3 +134,29 @@ async def test_projects_and_types_are_made_once_too(platform: TasksPlatform) -> 
     assert await platform.call(platform.queue.CreateTaskType, type_request, key=key) == made
     with refused("TASK_TYPE_EXISTS", AlreadyExists):
         await platform.call(platform.queue.CreateTaskType, type_request, key=new_id())
+
+
+async def test_a_crash_between_effect_and_answer_does_not_refuse_a_project_or_type(platform: TasksPlatform) -> None:
+    key = new_id()
+    request = pb.CreateProjectRequest(name=f"p-{key}", description="d")
+    first = await platform.call(platform.queue.CreateProject, request, key=key)
+    type_request = pb.CreateTaskTypeRequest(project_id=first.project.id, name="t")
+    made = await platform.call(platform.queue.CreateTaskType, type_request, key=key)
+    await forget_answers(platform)
+    assert await platform.call(platform.queue.CreateProject, request, key=key) == first
+    assert await platform.call(platform.queue.CreateTaskType, type_request, key=key) == made
+    await forget_answers(platform)
+    with refused("PROJECT_EXISTS", AlreadyExists):
+        await platform.call(platform.queue.CreateProject, request, key=new_id())
+    with refused("TASK_TYPE_EXISTS", AlreadyExists):
+        await platform.call(platform.queue.CreateTaskType, type_request, key=new_id())
+
+
+async def test_the_key_of_a_deleted_project_makes_another(platform: TasksPlatform) -> None:
+    key = new_id()
+    request = pb.CreateProjectRequest(name=f"p-{key}", description="d")
+    first = await platform.call(platform.queue.CreateProject, request, key=key)
+    await platform.call(platform.queue.DeleteProject, pb.DeleteProjectRequest(project_id=first.project.id))
+    await forget_answers(platform)
+    second = await platform.call(platform.queue.CreateProject, request, key=key)
+    assert second.project.id != first.project.id

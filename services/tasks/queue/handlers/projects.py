@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from piecework.tasks.v1 import queue_pb2 as pb
 
+from kit.idempotency_key import current_idempotency_key
 from kit.interceptors.caller import current_caller
 from services.tasks.queue.convert import from_config, from_project_changes, from_status, to_project, to_stats
 from services.tasks.work.views import Counts
@@ -26,7 +27,12 @@ class ProjectHandlers:
         """Make a project."""
         instructions = request.instructions if request.HasField("instructions") else None
         project = await self._projects.create(
-            current_caller(), request.name, request.description, instructions, from_config(request.config)
+            current_caller(),
+            request.name,
+            request.description,
+            instructions,
+            from_config(request.config),
+            current_idempotency_key(),
         )
         return pb.CreateProjectResponse(project=to_project(project, Counts()))
 

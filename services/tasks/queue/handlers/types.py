@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from piecework.tasks.v1 import queue_pb2 as pb
 
+from kit.idempotency_key import current_idempotency_key
 from kit.interceptors.caller import current_caller
 from services.tasks.queue.convert import from_new_type, from_type_changes, to_task_type
 
@@ -21,7 +22,9 @@ class TaskTypeHandlers:
 
     async def CreateTaskType(self, request: pb.CreateTaskTypeRequest, context: Context) -> pb.CreateTaskTypeResponse:
         """Make a type."""
-        task_type = await self._types.create(current_caller(), request.project_id, from_new_type(request))
+        task_type = await self._types.create(
+            current_caller(), request.project_id, from_new_type(request), current_idempotency_key()
+        )
         return pb.CreateTaskTypeResponse(task_type=to_task_type(task_type))
 
     async def GetTaskType(self, request: pb.GetTaskTypeRequest, context: Context) -> pb.GetTaskTypeResponse:

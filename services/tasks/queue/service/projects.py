@@ -71,9 +71,17 @@ class ProjectService:
         self._clock = clock
 
     async def create(
-        self, caller: Caller, name: str, description: str, instructions: str | None, config: dict[str, Any]
+        self,
+        caller: Caller,
+        name: str,
+        description: str,
+        instructions: str | None,
+        config: dict[str, Any],
+        key: str | None,
     ) -> Project:
-        """Make a project of the caller's operator; `config` holds what differs from the defaults.
+        """Make a project of the caller's operator; with an idempotency `key`, at most one for that key.
+
+        `config` holds what differs from the defaults.
 
         Raises:
             AlreadyExists: PROJECT_EXISTS.
@@ -90,9 +98,9 @@ class ProjectService:
             updated_at=now,
             config=ProjectConfig(**config),
             instructions=instructions,
+            idempotency=key,
         )
-        await self._store.insert_project(project)
-        return project
+        return await self._store.insert_project(project)
 
     async def get(self, caller: Caller, project_id: str) -> tuple[Project, Counts]:
         """Return a project with its counts."""

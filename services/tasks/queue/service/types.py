@@ -53,8 +53,8 @@ class TaskTypeService:
         self._queries = queries
         self._clock = clock
 
-    async def create(self, caller: Caller, project_id: str, new: NewTaskType) -> TaskType:
-        """Make a type.
+    async def create(self, caller: Caller, project_id: str, new: NewTaskType, key: str | None) -> TaskType:
+        """Make a type; with an idempotency `key`, at most one for that key.
 
         Raises:
             AlreadyExists: TASK_TYPE_EXISTS.
@@ -75,9 +75,9 @@ class TaskTypeService:
             updated_at=now,
             template=new.template,
             variables=_listed(new.template, new.variables),
+            idempotency=key,
         )
-        await self._store.insert_type(task_type)
-        return task_type
+        return await self._store.insert_type(task_type)
 
     async def get(self, caller: Caller, type_id: str) -> TaskType:
         """Return a type."""

@@ -62,6 +62,8 @@ def main() -> None:
     named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
     try:
         build([named] if named in _COMMANDS else _COMMANDS)(prog_name="piecework")
+    except KeyboardInterrupt:
+        sys.exit(130)
     except CommandFailed as error:
         complain(error)
         sys.exit(error.status)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import aiohttp
 import typer
@@ -15,7 +17,9 @@ from launch.credentials import Credentials
 from launch.demo import files, programs
 from launch.demo.poster import TYPE, Poster
 from launch.demo.verdict import Verdict
+from launch.errors import CommandFailed
 from launch.loop import run
+from launch.signals import StopSignals
 from launch.terminal import out
 
 _COMMAND = ("wc", "-w")
@@ -27,7 +31,24 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 4,
 ) -> None:
     """Show it all: post the files of this directory as tasks, drain them with `wc -w`, and check the sum."""
-    run(_show(repository.absolute(), tasks, workers))
+    run(_unless_stopped(_show(repository.absolute(), tasks, workers)))
+
+
+async def _unless_stopped(show: Coroutine[Any, Any, None]) -> None:
+    """Show it; a signal ends the programs that it runs before it ends itself.
+
+    Raises:
+        CommandFailed: a signal came.
+    """
+    signals = StopSignals()
+    showing, asked = asyncio.create_task(show), asyncio.create_task(signals.asked.wait())
+    await asyncio.wait({showing, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not showing.done():
+        showing.cancel()
+        await asyncio.wait({showing})
+        raise CommandFailed("stopped", status=130)
+    asked.cancel()
+    await showing
 
 
 async def _show(repository: Path, count: int, workers: int) -> None:

@@ -54,8 +54,10 @@ async def worker(data_dir: Path, project: str, command: Sequence[str], *, worker
         if status := await process.wait():
             raise CommandFailed(f"the worker ended with status {status}")
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
+        for _ in range(2):  # the second signal ends it at once
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await process.wait()
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 from launch.credentials import Credentials
 from launch.terminal import say
 from launch.up.claim import Premises
+from launch.up.options import UpOptions
 
 _TEXT = """
   API      {gateway}/api/docs      (openapi.json, metrics and health beside it)
   Keys     {credentials}
   Logs     {logs}
-{stay}
+  Data     {data}
+  Limits   {limits}
+
   Try it:
     KEY=$(python3 -c "import json; print(json.load(open('{credentials}'))['operators'][0]['key'])")
     curl -H "Authorization: Bearer $KEY" {gateway}/api/projects/{project}/stats
@@ -24,17 +27,20 @@ _TEXT = """
   Ctrl-C ends it."""
 
 
-def greet(credentials: Credentials, premises: Premises, *, ephemeral: bool) -> None:
+def greet(credentials: Credentials, premises: Premises, options: UpOptions) -> None:
     """Print that the platform is ready, for programs, and how to use it, for people."""
     say(f"piecework ready: {credentials.gateway}")
-    data = "in memory, gone at the end" if ephemeral else str(premises.data.path)
+    data = "in memory, gone at the end" if options.ephemeral else str(premises.data.path)
+    settings = options.settings
+    limits = f"{settings.queue_rate_limit} from one address (--rate-limits off)" if settings.rate_limits else "none"
     say(
         _TEXT.format(
             gateway=credentials.gateway,
             program=_program(),
             credentials=premises.public.credentials,
             logs=premises.data.log_file,
-            stay=f"  Data     {data}\n",
+            data=data,
+            limits=limits,
             project=credentials.project.id,
             name=credentials.project.name,
             directory=premises.public.path,

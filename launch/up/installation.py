@@ -100,7 +100,7 @@ class Installation:
         running = RunningPlatform(credentials.gateway, f"{_GRPC_HOST}:{platform.grpc_port}", os.getpid())
         places.write(premises.public.platform, running)
         _log.info("the platform is ready", gateway=credentials.gateway)
-        greet(credentials, premises, ephemeral=self._options.ephemeral)
+        greet(credentials, premises, self._options)
 
     async def _open(
         self, stack: AsyncExitStack, premises: Premises, listener: socket.socket, engines: EmbeddedEngines

@@ -75,10 +75,13 @@ class CommandRun:
         streams = asyncio.gather(self._feed(text), self._collect(), self._follow())
         try:
             status = await self._process.wait()
-            done, _ = await asyncio.wait({streams}, timeout=_LINGER_SECONDS)
-            if not done:
+            await asyncio.wait({streams}, timeout=_LINGER_SECONDS)
+            if not streams.done():
                 self.kill()
-                await streams
+                await asyncio.wait({streams}, timeout=_LINGER_SECONDS)
+            # Whoever still holds a pipe has left the group on purpose: a daemon, which is none of our business.
+            if streams.done():
+                streams.result()
         finally:
             streams.cancel()
         return Ending(status, bytes(self._output), bytes(self._tail), self._overflowed)
@@ -103,7 +106,8 @@ class CommandRun:
     async def _feed(self, text: bytes) -> None:
         stream = self._process.stdin
         assert stream is not None
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a command need not read its input
+        # A command need not read its input. uvloop has an error of its own for a pipe whose other end is gone.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
             stream.write(text)
             await stream.drain()
             stream.close()

@@ -11,9 +11,16 @@ import pytest
 from kit.engines import EphemeralDirectory
 from tests.e2e.board import Board
 from tests.e2e.kills_ordeal import fleet_aftermath, up_aftermath
-from tests.e2e.piecework import Up
+from tests.e2e.piecework import Up, end_all
 
 __all__ = ["fleet_aftermath", "up_aftermath"]  # fixtures that several modules look at
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """End the commands of tests that failed."""
+    yield
+    await end_all()
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,9 @@ REPOSITORY = Path(__file__).parents[2]
 LIMIT_SECONDS = 60.0
 
 
+_spawned: list[Process] = []
+
+
 class Finished(NamedTuple):
     """A command that has ended."""
 
@@ -37,9 +40,19 @@ def environment(**extra: str) -> dict[str, str]:
 async def spawn(*arguments: str | Path, **extra: str) -> Process:
     """Start `piecework` with these arguments and environment variables."""
     command = [sys.executable, "-m", "launch", *map(str, arguments)]
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *command, cwd=REPOSITORY, env=environment(**extra), stdout=PIPE, stderr=PIPE, start_new_session=True
     )
+    _spawned.append(process)
+    return process
+
+
+async def end_all() -> None:
+    """End what a test that failed left behind."""
+    for process in _spawned:
+        if process.returncode is None:
+            process.terminate()
+            await finish(process)
 
 
 async def run(*arguments: str | Path, **extra: str) -> Finished:

@@ -81,6 +81,16 @@ async def test_a_failing_command_is_tried_again_and_its_last_words_are_kept(up: 
     assert len(task["result"]) < 4200
 
 
+async def test_what_a_command_leaves_in_the_background_holds_nothing_up(up: Up, board: Board, memory_dir: Path) -> None:
+    pids = memory_dir / "pids"
+    await board.post("child", "daemon")
+    background = f'if test "$(cat)" = daemon; then setsid sleep 30 & else sleep 300 & echo $! > {pids}; fi; echo done'
+    ended = await work(up, board, "sh", "-c", background)
+    assert "2 completed" in ended.out, ended
+    assert {task["result"] for task in await board.tasks()} == {"done\n"}
+    assert not is_running(int(pids.read_text()))
+
+
 async def test_output_without_end_fails_the_task_for_good(up: Up, board: Board) -> None:
     (task_id,) = await board.post("x")
     ended = await work(up, board, "yes")

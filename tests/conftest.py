@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +17,14 @@ from kit import mongo
 from kit import redis as kit_redis
 from kit.engines import EphemeralDirectory, MongodEngine, ValkeyEngine
 from kit.mongo import Document
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name tests whose parameters hold a new id alike in all processes, so that they can share the tests."""
+    return _UUID.sub("some-id", val) if isinstance(val, str) and _UUID.search(val) else None
 
 
 @pytest.fixture(scope="session")

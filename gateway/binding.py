@@ -33,7 +33,8 @@ class Binding:
 
     Args:
         request: the class of the message.
-        parts: the struct of the body, of the query and the names of path parameters (as struct field names).
+        structs: those of the query and of the body.
+        path_names: the path parameters, in `snake_case`.
         places: where a field of these lies in the message, when not under its own name at the top; empty: nowhere.
         words: for each enum, by full name, the words of the face and their numbers.
     """
@@ -51,15 +52,15 @@ class Binding:
         self.places = dict(places or {})
         self._words = words or {}
         descriptor = request.DESCRIPTOR
-        self._path = {name: self._setter(descriptor, self.places.get(name, name), None) for name in path_names}
+        self._path = [(camel(name), self._path_setter(descriptor, self.places.get(name, name))) for name in path_names]
         self._fillers = {struct: self._filler(struct, descriptor, self.places) for struct in structs}
         self._back = {place: name for name, place in self.places.items() if place}
 
     def fill(self, path: Mapping[str, str], *parts: msgspec.Struct) -> Message:
         """Return a new message with the values of the path and of the structs; fields that are not set are left out."""
         message = self.request()
-        for name, setter in self._path.items():
-            setter(message, path[camel(name)])
+        for name, setter in self._path:
+            setter(message, path[name])
         for part in parts:
             self._fillers[type(part)](message, part)
         return message
@@ -83,34 +84,30 @@ class Binding:
     def _filler(
         self, struct: type[msgspec.Struct], descriptor: Any, places: Mapping[str, str]
     ) -> Callable[[Any, Any], None]:
-        setters = [
-            (field.name, self._setter(descriptor, place, field.type))
-            for field in msgspec.structs.fields(struct)
-            if (place := places.get(field.name, field.name))
-        ]
+        groups: dict[tuple[str, ...], list[tuple[str, Setter]]] = {}
+        for field in msgspec.structs.fields(struct):
+            if place := places.get(field.name, field.name):
+                setter = self._set_field(field_at(descriptor, place), field.type)
+                groups.setdefault(tuple(place.split(".")[:-1]), []).append((field.name, setter))
+        plan = list(groups.items())
 
         def fill(message: Any, part: Any) -> None:
-            for name, setter in setters:
-                value = getattr(part, name)
-                if value is not msgspec.UNSET:
-                    setter(message, value)
+            for parents, setters in plan:
+                target = None
+                for name, setter in setters:
+                    value = getattr(part, name)
+                    if value is not msgspec.UNSET:
+                        if target is None:
+                            target = _descend(message, parents) if parents else message
+                        setter(target, value)
 
         return fill
 
-    def _setter(self, descriptor: Any, place: str, kind: Any) -> Setter:
-        field = field_at(descriptor, place)
-        setter = self._set_field(field, kind)
-        parents = place.split(".")[:-1]
+    def _path_setter(self, descriptor: Any, place: str) -> Setter:
+        setter, parents = self._set_field(field_at(descriptor, place), None), tuple(place.split(".")[:-1])
         if not parents:
             return setter
-
-        def nested(message: Any, value: Any) -> None:
-            for name in parents:
-                message = getattr(message, name)
-                message.SetInParent()
-            setter(message, value)
-
-        return nested
+        return lambda message, value: setter(_descend(message, parents), value)
 
     def _set_field(self, field: FieldDescriptor, kind: Any) -> Setter:
         name = field.name
@@ -143,6 +140,13 @@ class Binding:
             fill(inner, value)
 
         return set_each if field.is_repeated else set_one
+
+
+def _descend(message: Any, parents: tuple[str, ...]) -> Any:
+    for name in parents:
+        message = getattr(message, name)
+    message.SetInParent()
+    return message
 
 
 def _set_integer(name: str, least: int, most: int) -> Setter:

@@ -15,8 +15,6 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLIENT_GONE = 499
 
-_log = structlog.get_logger("gateway.access")
-
 
 class HttpMetrics:
     """The Prometheus series of the requests of one process. Labels are route templates: their number is bounded.
@@ -37,7 +35,9 @@ class HttpMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("piecework_http_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = 0
+        gauge = Gauge("piecework_http_in_flight", "Requests being answered.", registry=registry)
+        gauge.set_function(lambda: self.in_flight)
         self.total = 0
         self.failed = 0
         self.seconds = 0.0
@@ -66,17 +66,19 @@ class Observer:
 
     def __init__(self, metrics: HttpMetrics) -> None:
         self._metrics = metrics
+        # Bound once: structlog would look its configuration up again for every line.
+        self._log = structlog.get_logger("gateway.access").bind()
 
     def begin(self) -> None:
         """Note that a request has come."""
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
 
     def end(self, exchange: Exchange, method: str, status: int) -> None:
         """Note that a request has been answered, or that its client has gone (499)."""
         seconds = time.perf_counter() - exchange.started
-        self._metrics.in_flight.dec()
+        self._metrics.in_flight -= 1
         self._metrics.record(method, exchange.route, status, seconds)
-        _log.info(
+        self._log.info(
             "request",
             method=method,
             route=exchange.route,

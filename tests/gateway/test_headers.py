@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.gateway.site import Site
 
@@ -109,6 +110,24 @@ async def test_health_and_metrics(site: Site) -> None:
     assert set(numbers["system"]) == {"memory_usage", "cpu_usage", "uptime"}
     assert numbers["requests_total"] == numbers["requests_success"] + numbers["requests_error"] > 0
     assert 0 < numbers["system"]["memory_usage"] < 100
+
+
+async def test_every_request_has_its_log_line_without_secrets(site: Site) -> None:
+    with structlog.testing.capture_logs() as lines:
+        reply = await site.send("GET", f"/api/projects/{uuid.uuid4()}", headers={"x-api-key": "pw_live_secret"})
+    found = [line for line in lines if line["event"] == "request"]
+    assert len(found) == 1
+    line = found[0]
+    assert line["duration_ms"] > 0
+    del line["duration_ms"], line["log_level"]
+    assert line == {
+        "event": "request",
+        "method": "GET",
+        "route": "/api/projects/{projectId}",
+        "status": 404,
+        "correlation_id": reply.headers["X-Correlation-ID"],
+        "operator_id": site.owner.id,
+    }
 
 
 async def test_metrics_have_bounded_labels(site: Site, shared_project: Any) -> None:

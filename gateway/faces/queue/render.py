@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, Raw
@@ -24,7 +25,12 @@ _ATTEMPT_STATUS = {
 
 def time_text(at: Timestamp) -> str:
     """Return a time as `YYYY-MM-DDTHH:mm:ss.sssZ`."""
-    return f"{datetime.fromtimestamp(at.seconds, UTC).isoformat()[:19]}.{at.nanos // 1_000_000:03d}Z"
+    return f"{_second_text(at.seconds)}.{at.nanos // 1_000_000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def project(found: queue_pb2.Project) -> schemas.Project:

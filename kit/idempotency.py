@@ -24,7 +24,8 @@ from kit.errors import Conflict, InvalidInput
 from kit.ids import new_id
 from kit.mongo import ensure_indexes, translated
 
-LEASE = timedelta(seconds=30)
+# As long as a call usually may take: who repeats a call that died with its process waits no longer than this.
+LEASE = timedelta(seconds=10)
 LIFETIME = timedelta(hours=24)
 _RUNNING, _DONE = "running", "done"
 _DUPLICATE_KEY = 11000

@@ -36,6 +36,16 @@ def _targets(outcome: Outcome) -> Table:
     return Table(title="Targets", columns=("target", "measured", "wanted", "result"), rows=rows, note=note)
 
 
+_HOW_TO_READ = (
+    "Per second counts tasks (requests for the echo and the floor). A drain's latency is next-task and complete "
+    "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
+    "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
+    "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor. "
+    "The µs are processor time per task of the server's processes and of MongoDB; they move less with other load "
+    "than rates do."
+)
+
+
 def _measurements(outcome: Outcome) -> Table:
     rounds = outcome.rounds
     rows: list[tuple[str, ...]] = []
@@ -44,7 +54,7 @@ def _measurements(outcome: Outcome) -> Table:
         ratio = rounds.ratio(key, base) if base is not None else None
         rows.append(
             (
-                key.name.strip() if not key.name.startswith(" ") else f"· {key.name.strip()}",
+                key.name.replace("  ", "· "),
                 str(key.in_flight),
                 f"{key.stored:,}" if key.stored else "",
                 _number(rounds.rate(key), 0),
@@ -68,15 +78,7 @@ def _measurements(outcome: Outcome) -> Table:
         "MongoDB µs",
         "errors",
     )
-    note = (
-        "Per second counts tasks (requests for the echo and the floor). A drain's latency is next-task and complete "
-        "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
-        "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
-        "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor. "
-        "The µs are processor time per task of the server's processes and of MongoDB; they move less with other load "
-        "than rates do."
-    )
-    return Table(title="Piecework, the echo and the floor", columns=columns, rows=rows, note=note)
+    return Table(title="Piecework, the echo and the floor", columns=columns, rows=rows, note=_HOW_TO_READ)
 
 
 def _processor(outcome: Outcome, key: Key, name: str) -> str:

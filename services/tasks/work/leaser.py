@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _MAX_LINES = 1024
 _MAX_REQUESTS = 128
-_MAX_ROUNDS = 8
+# Each lost race means that another replica handed out something: in the end the queue is empty or one is won.
+_MAX_ROUNDS = 1000
 _MAX_EXPIRED = 500
 _LOOK_AHEAD = 64
 # How long other replicas' expired leases and more urgent items may go unseen on a busy queue.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from kit.ids import is_id
+
 
 class AgentCredentials(msgspec.Struct, frozen=True):
     """An agent and its key."""
@@ -44,9 +46,11 @@ class Credentials(msgspec.Struct, frozen=True):
     project: ProjectReference
 
     def key_for(self, project: str) -> str:
-        """Return the key that opens `project`, an id or a name: the one of its owner, as far as this file knows."""
-        del project  # the file knows one owner of projects
-        return self.operators[0].key
+        """Return the key to sign in to `project` with, an id or a name: that of the owner of the first project.
+
+        For the id of another project it is empty: whose that is this file cannot tell, and the id opens it by itself.
+        """
+        return "" if is_id(project) and project != self.project.id else self.operators[0].key
 
 
 class Draft(msgspec.Struct):

@@ -22,10 +22,8 @@ class StopSignals:
             loop.add_signal_handler(number, self._receive)
 
     def release(self) -> None:
-        """Let the next signal end the process at once, as it does by default."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        """Let the next Ctrl-C end the process at once, as it does by default; SIGTERM once more changes nothing."""
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
     def _receive(self) -> None:
         (self.pressed if self.asked.is_set() else self.asked).set()

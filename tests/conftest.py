@@ -18,7 +18,6 @@ from kit import redis as kit_redis
 from kit.engines import EphemeralDirectory, MongodEngine, ValkeyEngine
 from kit.mongo import Document
 
-
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -19,7 +19,7 @@ from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
 
 from kit.caller import CallerSigner, service_caller
 from kit.channels import Outgoing
-from tests.e2e.piecework import LIMIT_SECONDS, finish, run, spawn
+from tests.e2e.piecework import LIMIT_SECONDS, finish, run, spawn, until
 
 _KEY = "0123456789abcdef0123456789abcdef"
 _READY = re.compile(r"piecework ready: (http://\S+)(?: grpc://(\S+))? \((.*)\)")
@@ -93,6 +93,22 @@ async def test_all_targets_in_one_process(engines: dict[str, str]) -> None:
         await _use(platform.http, await make_key(platform.grpc))
 
 
+async def test_what_is_under_way_ends_before_the_process_does(engines: dict[str, str]) -> None:
+    async with served("all", **engines) as platform:
+        headers = {"x-api-key": await make_key(platform.grpc)}
+        async with aiohttp.ClientSession(platform.http, headers=headers) as http:
+            async with http.post("/api/projects", json={"name": "mail", "description": "letters"}) as response:
+                project = (await response.json())["data"]["id"]
+            body = {"projectId": project, "waitSeconds": 3}
+            waiting = asyncio.create_task(http.post("/api/agents/me/next-task", json=body))
+            series = "piecework_http_in_flight 2.0"
+            await until(lambda: _shows(http, series), "the request is under way")
+            platform.process.send_signal(signal.SIGTERM)
+            async with await waiting as response:
+                assert response.status == 200
+                assert (await response.json())["error"] == "No tasks available for assignment"
+
+
 async def test_a_service_tells_its_health_and_metrics(engines: dict[str, str]) -> None:
     async with served("agents", "billing", **engines) as process:
         async with aiohttp.ClientSession(process.http) as http:
@@ -131,6 +147,12 @@ async def test_a_taken_port_is_refused(engines: dict[str, str]) -> None:
         assert ended.status == 1
         assert port in ended.err
         assert "Traceback" not in ended.err
+
+
+async def _shows(http: aiohttp.ClientSession, series: str) -> bool:
+    """Tell whether the metrics contain a line."""
+    async with http.get("/metrics") as response:
+        return series in (await response.text()).splitlines()
 
 
 async def _use(gateway: str, key: str) -> None:

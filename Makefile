@@ -16,7 +16,8 @@ CODE := kit services gateway launch checks bench tests
 
 UP_ARGS ?=
 DEMO_ARGS ?=
-TEST_ARGS ?= -n 2
+# Two processes; each file in one of them, so that what a file starts is started once.
+TEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help install up demo test check proto lock check-format check-lint check-types check-imports check-sizes check-proto check-hosts
 

@@ -10,7 +10,7 @@ import msgspec
 from bench import jobs
 from bench.commands import Commands, Probe
 from bench.jobs import Repeat, Wait, Watch, create_body
-from bench.load import Bounds, Series
+from bench.load import Bounds, Series, Site
 from bench.plan import Plan
 from bench.product import Platform
 from bench.scenarios import Level
@@ -18,6 +18,7 @@ from bench.scenarios import Level
 WAITERS = 64
 EVENTS_PER_SECOND = 50.0
 SETTLE_SECONDS = 2.0
+ATTEMPTS = 3
 
 
 class Waiting(msgspec.Struct, kw_only=True):
@@ -32,24 +33,33 @@ class Waiting(msgspec.Struct, kw_only=True):
 def waiting(platform: Platform, plan: Plan) -> Waiting:
     """Let 64 workers wait on a queue that stays empty, and count what MongoDB does once all of them wait.
 
-    Coming and going is left out: a request looks at the queue when it begins and when it gives up.
+    Coming and going is left out: a request looks at the queue when it begins and when it gives up. Loops that run once
+    a minute anyway may fall into the span, so a span with commands is measured anew: a cost of waiting comes each time.
     """
     site = platform.open_project(0)
     jobs.run(Wait(site=site, workers=WAITERS, wait_seconds=1))  # fills caches
     probe = Probe(platform.mongodb_uri)
-    span = plan.wait_seconds - 2 * SETTLE_SECONDS
     try:
-        idle = probe.during(lambda: time.sleep(span))
-        with ThreadPoolExecutor(1) as beside:
-            held = beside.submit(jobs.run, Wait(site=site, workers=WAITERS, wait_seconds=plan.wait_seconds))
-            time.sleep(SETTLE_SECONDS)
-            busy = probe.during(lambda: time.sleep(span))
-            if held.done():
-                raise RuntimeError("the workers were not held: next-task answered before its waitSeconds were over")
-            statuses = held.result()["all"].statuses
+        for _ in range(ATTEMPTS):
+            seen = _wait_once(site, probe, plan)
+            if seen.waiting.work <= seen.idle.work:
+                break
     finally:
         probe.close()
     platform.remove(site)
+    return seen
+
+
+def _wait_once(site: Site, probe: Probe, plan: Plan) -> Waiting:
+    span = plan.wait_seconds - 2 * SETTLE_SECONDS
+    idle = probe.during(lambda: time.sleep(span))
+    with ThreadPoolExecutor(1) as beside:
+        held = beside.submit(jobs.run, Wait(site=site, workers=WAITERS, wait_seconds=plan.wait_seconds))
+        time.sleep(SETTLE_SECONDS)
+        busy = probe.during(lambda: time.sleep(span))
+        if held.done():
+            raise RuntimeError("the workers were not held: next-task answered before its waitSeconds were over")
+        statuses = held.result()["all"].statuses
     return Waiting(workers=WAITERS, idle=idle, waiting=busy, statuses=statuses)
 
 

@@ -148,8 +148,13 @@ class Authenticator:
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(key, secret))
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
+            task.add_done_callback(lambda done: self._asked(key, done))
         return await asyncio.shield(task)
+
+    def _asked(self, key: bytes, done: asyncio.Task[Identity]) -> None:
+        del self._asking[key]
+        if not done.cancelled():
+            done.exception()  # seen, also when everybody who asked has gone
 
     async def _ask(self, key: bytes, secret: str) -> Identity:
         request = identity_pb2.AuthenticateRequest(secret=secret)

@@ -64,12 +64,11 @@ class Edge:
         )
         request[EXCHANGE] = exchange
         self._observer.begin()
-        status = CLIENT_GONE
         try:
             response = await self._answer(request, exchange, handler)
-            status = response.status
+            exchange.status = response.status
         finally:
-            self._observer.end(exchange, request.method, status)
+            self._observer.end(exchange, request.method, exchange.status or CLIENT_GONE)
         return response
 
     async def finish_headers(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -80,6 +79,7 @@ class Edge:
         headers["Server"] = SERVER
         if exchange is None:
             return
+        exchange.status = response.status
         headers[CORRELATION] = exchange.correlation_id
         if exchange.secure:
             headers["Strict-Transport-Security"] = HSTS

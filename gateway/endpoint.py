@@ -127,6 +127,11 @@ class Endpoint:
     def _refusal(self, error: grpc.aio.AioRpcError, call: Call, raw: bytes) -> Failure:
         """Return the failure that a service's refusal means, with the fields named as the client named them."""
         refused = from_rpc_error(error)
+        if refused.reason == "RESOURCE_EXHAUSTED" and "limit" in self.route.query.__struct_fields__:
+            # The transport carries no answer of that size.
+            return invalid(
+                [Detail("limit", '"limit" asks for more than one answer can hold', call.query.limit or None)]
+            )
         if refused.code != "INVALID_ARGUMENT" or self._binding is None:
             return from_domain(refused)
         given = self._given(call, raw)

@@ -18,10 +18,11 @@ class Exchange:
         secure: whether it came over HTTPS.
         route: the path template of its route, or `unmatched`: never the path itself, whose values have no bound.
         caller: the party that it acts for.
+        status: of the answer, as soon as it has begun.
         allowance: what the rate limit leaves to the client; None when it is not limited.
     """
 
-    __slots__ = ("allowance", "caller", "client", "correlation_id", "route", "secure", "started")
+    __slots__ = ("allowance", "caller", "client", "correlation_id", "route", "secure", "started", "status")
 
     def __init__(self, correlation_id: str, started: float, client: str, *, secure: bool) -> None:
         self.correlation_id = correlation_id
@@ -31,6 +32,7 @@ class Exchange:
         self.route = "unmatched"
         self.caller: Caller = ANONYMOUS
         self.allowance: Allowance | None = None
+        self.status = 0
 
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

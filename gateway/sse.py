@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc.aio
+import structlog
 from aiohttp import web
 from piecework.tasks.v1 import events_pb2
 
 from gateway.call import Call
 from gateway.errors import Failure
-from gateway.headers import correlation_id
 from gateway.streams import Streams
 
 FIRST_MESSAGE_SECONDS = 10.0
@@ -37,6 +37,8 @@ HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
+
+_log = structlog.get_logger(__name__)
 
 Frame = Callable[[events_pb2.WatchResponse], bytes]
 
@@ -140,7 +142,7 @@ class EventStream:
         """
         await self._response.prepare(self._call.request)
         position = f"id: {self._watch.position}\n" if tell_position else ""
-        await self._write(f": {correlation_id(self._call.request)}\nretry: {_RETRY_MS}\n{position}\n".encode())
+        await self._write(f": {self._call.exchange.correlation_id}\nretry: {_RETRY_MS}\n{position}\n".encode())
         parts: list[Awaitable[None]] = [
             self._pump(),
             self._beat(),
@@ -149,7 +151,11 @@ class EventStream:
         ]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                if error := task.exception():
+                    # The answer has begun: all that is left is to end it, so that the client comes back.
+                    _log.error("event stream failed", correlation_id=self._call.exchange.correlation_id, exc_info=error)
         finally:
             for task in tasks:
                 task.cancel()

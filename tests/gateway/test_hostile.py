@@ -109,6 +109,22 @@ async def test_a_bulk_request_of_nearly_ten_megabytes_reaches_the_service(site: 
     assert reply.data["tasksCreated"] == 1000
 
 
+async def test_an_answer_that_nothing_can_carry(site: Site) -> None:
+    project = await site.project()
+    kind = await site.task_type(project["id"])
+    for _ in range(17):
+        task = await site.task(project["id"], kind["id"])
+        await site.send("POST", "/api/agents/w/next-task", json={"projectId": project["id"]})
+        body = {"result": "x" * 2**20, "agentName": "w"}
+        done = await site.send("POST", f"/api/tasks/{task['id']}/complete", json=body)
+        assert done.status == 200, done.text[:300]
+    reply = await site.send("GET", f"/api/projects/{project['id']}/tasks")
+    assert refused(reply, 422)
+    assert reply.json["validationDetails"][0]["field"] == "limit"
+    assert (await site.send("GET", f"/api/projects/{project['id']}/tasks?limit=5")).status == 200
+    await site.send("DELETE", f"/api/projects/{project['id']}")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "nonsense"])
 async def test_broken_compression(site: Site, encoding: str) -> None:
     headers = {**JSON, "Content-Encoding": encoding}

@@ -12,9 +12,10 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.call import Call
 from gateway.faces.ops import documents, schemas
-from gateway.faces.queue.dialect import QueueDialect, now_text
+from gateway.faces.queue.dialect import QueueDialect
 from gateway.observation import HttpMetrics
 from gateway.routing import Access, Face, Route
+from gateway.times import now_text
 from kit.metrics import Registry
 
 _route = partial(Route, tag="Operations", access=Access.OPEN)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+from gateway.times import Time
 
 
 class Storage(msgspec.Struct):

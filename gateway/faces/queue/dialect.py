@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 from piecework.tasks.v1 import queue_pb2, work_pb2
 
 from gateway.errors import Detail, Failure
+from gateway.times import Time, now_text
 from gateway.words import enum_words
-
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 _PROJECT_STATUS = enum_words(queue_pb2.ProjectStatus.DESCRIPTOR)
 _WORK_STATE = enum_words(work_pb2.WorkState.DESCRIPTOR, {"leased": "running"})
@@ -87,18 +84,3 @@ class QueueDialect:
     def failure_type(self) -> Any:
         """The type of the body of an error, for the documentation."""
         return ErrorBody
-
-
-_second = 0
-_text = ""
-
-
-def now_text() -> str:
-    """Return the time in the format of the face."""
-    global _second, _text
-    now_ms = time.time_ns() // 1_000_000
-    second, millisecond = divmod(now_ms, 1000)
-    if second != _second:
-        _text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        _second = second
-    return f"{_text}.{millisecond:03d}Z"

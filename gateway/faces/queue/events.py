@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 from piecework.tasks.v1 import events_pb2
 
-from gateway.faces.queue.render import time_text
-
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+from gateway.times import Time, time_text
 
 
 class TaskEvent(msgspec.Struct, rename="camel"):

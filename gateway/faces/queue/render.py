@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, Raw
 from piecework.agents.v1 import identity_pb2
 from piecework.tasks.v1 import queue_pb2, work_pb2
 
 from gateway.faces.queue import schemas
 from gateway.faces.queue.dialect import DUPLICATE_HANDLING, PROJECT_STATUS, TASK_STATUS
+from gateway.times import time_text
 
 _LEASED = work_pb2.WORK_STATE_LEASED
 _COMPLETED = work_pb2.WORK_STATE_COMPLETED
@@ -21,16 +18,6 @@ _ATTEMPT_STATUS = {
     work_pb2.ATTEMPT_OUTCOME_FAILED: "failed",
     work_pb2.ATTEMPT_OUTCOME_TIMEOUT: "timeout",
 }
-
-
-def time_text(at: Timestamp) -> str:
-    """Return a time as `YYYY-MM-DDTHH:mm:ss.sssZ`."""
-    return f"{_second_text(at.seconds)}.{at.nanos // 1_000_000:03d}Z"
-
-
-@lru_cache(maxsize=4096)
-def _second_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def project(found: queue_pb2.Project) -> schemas.Project:

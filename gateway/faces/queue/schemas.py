@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+from gateway.times import Time
+
 Status = Literal["queued", "running", "completed", "failed"]
 
 

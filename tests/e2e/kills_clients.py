@@ -6,14 +6,14 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
 from tests.e2e.kills_record import Pulse, Record
 
-# How long a request may be tried again: a creating call that died in mid-work keeps its key busy for half a minute.
-_PATIENCE_SECONDS = 90.0
+# How long a request may be tried again. A creating call that died in mid-work keeps its key busy for ten seconds.
+_PATIENCE_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.5
 _TRANSPORT = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
@@ -27,6 +27,13 @@ class Reply:
     error: str
     replayed: bool
     tries: int
+
+
+class _Again(NamedTuple):
+    """Why a request has to be sent again, and how long the platform says to wait, if it does."""
+
+    reason: str
+    seconds: float = 0.0
 
 
 class Client:
@@ -56,12 +63,12 @@ class Client:
             answer = await self._once(method, path, body, headers, tries)
             if isinstance(answer, Reply):
                 return answer
-            assert time.monotonic() < deadline, f"{method} {path} was not answered; the last was {answer}"
+            assert time.monotonic() < deadline, f"{method} {path} was not answered; the last was {answer.reason}"
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             # Jitter, so that the crowd does not come back at once.
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            await asyncio.sleep(answer.seconds or pause * random.uniform(0.5, 1.0))
 
-    async def _once(self, method: str, path: str, body: Any, headers: dict[str, str], tries: int) -> Reply | str:
+    async def _once(self, method: str, path: str, body: Any, headers: dict[str, str], tries: int) -> Reply | _Again:
         """Return the answer, or why the request has to be sent again."""
         self._pulse.beat("sent")
         try:
@@ -69,13 +76,14 @@ class Client:
                 envelope = await response.json()
         except _TRANSPORT as error:
             self._record.statuses[0] += 1
-            return repr(error)
+            return _Again(repr(error))
         status = response.status
         self._record.statuses[status] += 1
         if status >= 500 or (status == 409 and "Retry-After" in response.headers):
-            if status != 503 and status != 409:
+            if status not in (503, 409):
                 self._record.errors.append(f"{status} {method} {path} {envelope}")
-            return f"HTTP {status}"
+            # A busy key has to be waited for; what is down is tried more often than it asks for, to hit it half awake.
+            return _Again(f"HTTP {status}", float(response.headers["Retry-After"]) if status == 409 else 0.0)
         self._pulse.beat("answered")
         replayed = response.headers.get("Idempotency-Replayed") == "true"
         return Reply(status, envelope.get("data"), str(envelope.get("error", "")), replayed, tries)

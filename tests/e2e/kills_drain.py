@@ -14,8 +14,8 @@ from tests.e2e.kills_clients import Client, Reply, log_in
 from tests.e2e.kills_record import Create, Promise, Pulse, Record
 
 WORKERS = 8
-_BACKLOG = 60
-_POSTS_AT_ONCE = 6
+_BACKLOG = 30
+_POSTS_AT_ONCE = 24
 _MAX_BULK = 12
 
 
@@ -47,6 +47,7 @@ class Drain:
         self._owner = Client(http, key, self.record, self.pulse)
         self._type_id = ""
         self._last_number = 0
+        self._wanted = _BACKLOG
         self._posted = asyncio.Event()
         self._lost: list[asyncio.Task[None]] = []
         self._handed_on: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -60,6 +61,10 @@ class Drain:
         kind = {"name": "work", "maxRetries": 10, "leaseDurationMinutes": 0.1}
         path = f"/api/projects/{self.project_id}/task-types"
         self._type_id = (await self._owner.send("POST", path, kind)).data["id"]
+
+    def allow_more(self, count: int) -> None:
+        """Let the posters make about `count` tasks now, so that something is under way."""
+        self._wanted = max(_BACKLOG, self.record.open + count)
 
     async def run(self) -> None:
         """Make and drain tasks until `enough` is set and every task has its outcome."""
@@ -90,12 +95,11 @@ class Drain:
 
     async def _post(self) -> None:
         """Keep the queue filled, some tasks at a time and some alone."""
-        slots = asyncio.Semaphore(_POSTS_AT_ONCE)
         posting: set[asyncio.Task[None]] = set()
         while not self.enough.is_set():
-            if self.record.open < _BACKLOG and len(posting) < 4 * _POSTS_AT_ONCE:
+            if self.record.open < self._wanted and len(posting) < _POSTS_AT_ONCE:
                 create = self._next_create()
-                task = asyncio.create_task(self._accept(create, slots))
+                task = asyncio.create_task(self._accept(create))
                 posting.add(task)
                 task.add_done_callback(posting.discard)
             await self.pulse.after("sent", 1)
@@ -115,7 +119,7 @@ class Drain:
             return Create(key, path, tasks[0], numbers)
         return Create(key, f"{path}/bulk", {"tasks": tasks}, numbers)
 
-    async def _accept(self, create: Create, slots: asyncio.Semaphore) -> None:
+    async def _accept(self, create: Create) -> None:
         reply = await self._owner.send("POST", create.path, create.body, key=create.key)
         assert reply.status == 201, reply
         made = reply.data["createdTasks"] if create.path.endswith("/bulk") else [reply.data]

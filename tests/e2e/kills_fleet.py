@@ -36,7 +36,7 @@ class Installation(Protocol):
 
     gateway: str
     key: str
-    strikes: Mapping[str, Callable[[], Awaitable[None]]]
+    strikes: dict[str, Callable[[], Awaitable[None]]]
 
     def database(self) -> AsyncDatabase[dict[str, Any]]:
         """Return the database of the tasks service, to look into."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -52,7 +53,7 @@ def check_attempts(aftermath: Aftermath) -> None:
         attempts = item["attempts"]
         assert [attempt["token"] for attempt in attempts] == list(range(1, item["token"] + 1)), item
         assert all(attempt["outcome"] in ("timeout", "failed") for attempt in attempts[:-1]), item
-        assert all(before["ended_at"] <= after["started_at"] for before, after in zip(attempts, attempts[1:]))
+        assert all(before["ended_at"] <= after["started_at"] for before, after in itertools.pairwise(attempts))
         assert all(attempt["ended_at"] >= attempt["lease_expires_at"] for attempt in _timeouts(item)), item
         assert item.get("failures", 0) == sum(attempt["outcome"] != "completed" for attempt in attempts), item
         assert len({attempt["ended_by"] for attempt in attempts}) == len(attempts)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import statistics
+import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.e2e.kills_record import Create, Record
 from tests.e2e.piecework import until
 
 _REPLAYS = 25
+_PAIRED = 0.75
 # A leader that was killed keeps its lease for ten seconds; what was not told by then comes all at once.
 _CATCH_UP_SECONDS = 60.0
 
@@ -59,12 +63,14 @@ class Aftermath:
     told: str
 
 
-async def undergo(installation: Installation, times: dict[str, int]) -> Aftermath:
-    """Kill each part as often as `times` says while work goes on, then let the work end and look what there is."""
+async def undergo(installation: Installation, times: dict[str, int], *, pairs: bool) -> Aftermath:
+    """Kill each part as often as `times` says while work goes on, then let the work end and look what there is.
+
+    With `pairs`, many kills take two parts at once.
+    """
     chance, began = random.Random(seed()), time.monotonic()
-    kills = [name for name, count in times.items() for _ in range(count)]
-    chance.shuffle(kills)
-    print(f"seed {seed()}, kills: {' '.join(kills)}")
+    kills = _plan(times, chance, _PAIRED if pairs else 0.0)
+    _say(f"seed {seed()}, kills: {', '.join('+'.join(volley) for volley in kills)}")
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(installation.gateway, timeout=timeout) as http:
         drain = Drain(http, installation.key, chance)
@@ -86,12 +92,32 @@ async def undergo(installation: Installation, times: dict[str, int]) -> Aftermat
     return aftermath
 
 
-async def _kill(installation: Installation, drain: Drain, kills: list[str], chance: random.Random) -> None:
-    for name in kills:
-        # Outcomes that were acknowledged show that everything works again; then some requests may pass, none or many.
-        await drain.pulse.after("settled", chance.randint(1, 12))
+def _plan(times: dict[str, int], chance: random.Random, paired: float) -> list[list[str]]:
+    """Return what is killed one after the other, each time one part or two at once."""
+    names = [name for name, count in times.items() for _ in range(count)]
+    chance.shuffle(names)
+    volleys: list[list[str]] = []
+    for name in names:
+        if volleys and len(volleys[-1]) == 1 and name not in volleys[-1] and chance.random() < paired:
+            volleys[-1].append(name)
+        else:
+            volleys.append([name])
+    return volleys
+
+
+async def _kill(installation: Installation, drain: Drain, kills: list[list[str]], chance: random.Random) -> None:
+    pauses: dict[str, list[float]] = defaultdict(list)
+    for volley in kills:
+        # Outcomes that were acknowledged show that everything works again; then some requests may pass, few or many.
+        await drain.pulse.after("settled", chance.randint(1, 4))
+        drain.allow_more(chance.randint(0, 12))
         await drain.pulse.after(chance.choice(("sent", "answered")), chance.randint(1, 25))
-        await installation.strikes[name]()
+        began = time.monotonic()
+        await asyncio.gather(*(installation.strikes[name]() for name in volley))
+        await drain.pulse.after("settled", 1)
+        pauses["+".join(sorted(volley))].append(time.monotonic() - began)
+    for names, seconds in sorted(pauses.items()):
+        _say(f"{names}: {statistics.median(seconds):.1f} s to the next outcome, {max(seconds):.1f} s at the most")
 
 
 async def _unless_broken(working: asyncio.Task[None], killing: Any) -> None:
@@ -104,7 +130,7 @@ async def _unless_broken(working: asyncio.Task[None], killing: Any) -> None:
     await task
 
 
-async def _look(installation: Installation, drain: Drain, reader: Reader, kills: list[str]) -> Aftermath:
+async def _look(installation: Installation, drain: Drain, reader: Reader, kills: list[list[str]]) -> Aftermath:
     replays = await drain.replay(_REPLAYS)
     database = installation.database()
     stream = f"project:{drain.project_id}"
@@ -112,13 +138,13 @@ async def _look(installation: Installation, drain: Drain, reader: Reader, kills:
     wanted = sum(item["version"] for item in items.values())
 
     async def is_told() -> bool:
-        return await database["events"].count_documents({"change.stream": stream}) >= wanted
+        return bool(await database["events"].count_documents({"change.stream": stream}) >= wanted)
 
     await until(is_told, "every change is told", _CATCH_UP_SECONDS)
     events = [event async for event in database["events"].find({}, sort=[("_id", 1)])]
     await reader.up_to(max(event["_id"] for event in events if event["change"]["stream"] == stream), _CATCH_UP_SECONDS)
     return Aftermath(
-        kills=kills,
+        kills=[name for volley in kills for name in volley],
         project_id=drain.project_id,
         record=drain.record,
         reader=reader,
@@ -132,13 +158,18 @@ async def _look(installation: Installation, drain: Drain, reader: Reader, kills:
 
 def _tell(aftermath: Aftermath, fought: float, ended: float, looked: float) -> None:
     record = aftermath.record
-    print(
+    _say(
         f"{len(aftermath.kills)} kills in {fought:.0f} s, then {ended:.0f} s to the last outcome and {looked:.0f} s to "
         f"the last event; {len(aftermath.items)} tasks by {len(record.creates)} requests, {len(record.retried)} of "
         f"them sent again; {len(record.stale) // 3} stale leases, {len(record.lost)} leases lost; statuses "
         f"{dict(sorted(record.statuses.items()))}; {len(aftermath.reader.seen)} events over "
         f"{aftermath.reader.connections} connections"
     )
+
+
+def _say(line: str) -> None:
+    """Print a line; pytest shows it with a failure."""
+    sys.stdout.write(f"{line}\n")
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +179,7 @@ async def fleet_aftermath() -> Aftermath:
         fleet = Fleet(directory)
         try:
             await fleet.start()
-            return await undergo(fleet, dict.fromkeys(("tasks", "gateway", "mongod"), rounds(10)))
+            return await undergo(fleet, dict.fromkeys(("tasks", "gateway", "mongod"), rounds(10)), pairs=True)
         finally:
             await fleet.stop()
 
@@ -161,6 +192,6 @@ async def up_aftermath() -> Aftermath:
         try:
             await up.start()
             # The supervisor of an installation gives up after five crashes of an engine within a minute.
-            return await undergo(up, {"up": rounds(3), "mongod of up": min(rounds(3), 4)})
+            return await undergo(up, {"up": rounds(2), "mongod of up": min(rounds(2), 4)}, pairs=False)
         finally:
             await up.stop()

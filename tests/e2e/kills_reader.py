@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -41,10 +42,8 @@ class Reader:
     async def run(self) -> None:
         """Read for ever."""
         while True:
-            try:
+            with contextlib.suppress(*_TRANSPORT):  # it comes back
                 await self._read()
-            except _TRANSPORT:
-                pass  # it comes back
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def up_to(self, seq: int, limit_seconds: float) -> None:

@@ -85,13 +85,14 @@ class Cors:
 
         No cookies are in play: a page has to know a token, so any origin may be allowed.
         """
+        origin = request.headers.get(hdrs.ORIGIN)
         if self._any:
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
-            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED_LIST
+            if origin is not None:
+                headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED_LIST
             return
         headers.add(hdrs.VARY, "Origin")
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin in self._origins and origin is not None:
+        if origin is not None and origin in self._origins:
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
             headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED_LIST

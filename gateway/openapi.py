@@ -67,7 +67,6 @@ def document(faces: Sequence[Face]) -> bytes:
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
-            "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
             "info": {**_INFO, "version": _version()},
             "servers": [{"url": "/"}],
             "tags": [{"name": tag} for tag in tags],

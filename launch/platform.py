@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gateway.app import GatewayResources
 from gateway.server import GatewayServer, serve
@@ -21,6 +22,9 @@ from kit.target import Resources, Target
 from launch import targets
 from launch.idempotency import TargetIdempotency
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
 
 class Platform:
     """The services of one process, over gRPC and in-process, and the gateway if it lives here.
@@ -30,6 +34,7 @@ class Platform:
         services: the names of the services that live here.
         address: where their gRPC server listens, `host:port`.
         peers: the addresses of the services that do not live here.
+        exporter: where spans go instead of where the settings say. For tests.
 
     Attributes:
         channels: the way to all services, wherever they live.
@@ -38,13 +43,20 @@ class Platform:
         ready: whether it serves, and is not about to end.
     """
 
-    def __init__(self, settings: Settings, services: Sequence[str], address: str, peers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        services: Sequence[str],
+        address: str,
+        peers: dict[str, str],
+        exporter: SpanExporter | None = None,
+    ) -> None:
         self.registry = new_registry()
         self.ready = False
         self._settings = settings
         self._signer = CallerSigner(settings.caller_key)
         self.outgoing = Outgoing(self._signer)
-        self._tracing = telemetry.configure(settings, "-".join(["piecework", *services]))
+        self._tracing = telemetry.configure(settings, _name(services), exporter)
         self._idempotency = TargetIdempotency()
         self._registrations: list[Registration] = []
         self._host = self._make_host(address) if services else None
@@ -134,3 +146,10 @@ class Platform:
             clock=SystemClock(),
             registry=self.registry,
         )
+
+
+def _name(services: Sequence[str]) -> str:
+    """Return what a process is called in traces: after its only target, else after the whole."""
+    if len(services) > 1:
+        return "piecework"
+    return f"piecework-{services[0] if services else targets.GATEWAY}"

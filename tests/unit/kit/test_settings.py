@@ -21,32 +21,33 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.cors_origins == ("*",)
 
 
+_ENVIRONMENT = {
+    "PIECEWORK_MONGODB_URI": "mongodb://u:p@db:27017/?replicaSet=rs0",
+    "PIECEWORK_REDIS_URL": "redis://:p@cache:6379/0",
+    "PIECEWORK_DATABASE_PREFIX": "pw-1",
+    "PIECEWORK_CALLER_KEY": SECRET,
+    "PIECEWORK_TASKS_ADDRESS": "dns:///tasks:7001",
+    "PIECEWORK_AGENTS_ADDRESS": "127.0.0.1:7002",
+    "PIECEWORK_BILLING_ADDRESS": "[::1]:7003",
+    "PIECEWORK_ORCHESTRATOR_ADDRESS": "orchestrator:7004",
+    "PIECEWORK_HOST": "0.0.0.0",
+    "PIECEWORK_PORT": "0",
+    "PIECEWORK_GRPC_PORT": "7000",
+    "PIECEWORK_METRICS_PORT": "9000",
+    "PIECEWORK_RATE_LIMITS": "OFF",
+    "PIECEWORK_QUEUE_RATE_LIMIT": "5/second; 100/minute",
+    "PIECEWORK_CORS_ORIGINS": "https://a.example, https://b.example/",
+    "PIECEWORK_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+    "PIECEWORK_LOG_LEVEL": "debug",
+    "PIECEWORK_LOG_FILE": "piecework.log",
+    "PIECEWORK_DRAIN_SECONDS": "2.5",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
+    "PIECEWORK_TRACE_SAMPLE_RATIO": "0.25",
+}
+
+
 def test_every_variable_is_read() -> None:
-    settings = Settings.from_environment(
-        {
-            "PIECEWORK_MONGODB_URI": "mongodb://u:p@db:27017/?replicaSet=rs0",
-            "PIECEWORK_REDIS_URL": "redis://:p@cache:6379/0",
-            "PIECEWORK_DATABASE_PREFIX": "pw-1",
-            "PIECEWORK_CALLER_KEY": SECRET,
-            "PIECEWORK_TASKS_ADDRESS": "dns:///tasks:7001",
-            "PIECEWORK_AGENTS_ADDRESS": "127.0.0.1:7002",
-            "PIECEWORK_BILLING_ADDRESS": "[::1]:7003",
-            "PIECEWORK_ORCHESTRATOR_ADDRESS": "orchestrator:7004",
-            "PIECEWORK_HOST": "0.0.0.0",
-            "PIECEWORK_PORT": "0",
-            "PIECEWORK_GRPC_PORT": "7000",
-            "PIECEWORK_METRICS_PORT": "9000",
-            "PIECEWORK_RATE_LIMITS": "OFF",
-            "PIECEWORK_QUEUE_RATE_LIMIT": "5/second; 100/minute",
-            "PIECEWORK_CORS_ORIGINS": "https://a.example, https://b.example/",
-            "PIECEWORK_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
-            "PIECEWORK_LOG_LEVEL": "debug",
-            "PIECEWORK_LOG_FILE": "piecework.log",
-            "PIECEWORK_DRAIN_SECONDS": "2.5",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
-            "PIECEWORK_TRACE_SAMPLE_RATIO": "0.25",
-        }
-    )
+    settings = Settings.from_environment(_ENVIRONMENT)
     assert settings == Settings(
         mongodb_uri="mongodb://u:p@db:27017/?replicaSet=rs0",
         redis_url="redis://:p@cache:6379/0",

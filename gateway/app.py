@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,19 +65,20 @@ def build_app(resources: GatewayResources) -> web.Application:
     operations = ops.Operations(resources.registry, metrics)
     faces = (queue.face(settings.queue_rate_limit if settings.rate_limits else ""), ops.face(operations))
     operations.document = document(faces)
+    observer = Observer(metrics)
     edge = Edge(
         faces,
         _limiters(faces, resources.redis),
         authenticator,
         Origins(settings.trusted_proxies),
         Cors(settings.cors_origins),
-        Observer(metrics),
+        observer,
     )
     app = web.Application(middlewares=[*resources.middlewares, edge.around], client_max_size=BODY_LIMIT_BYTES)
     app.on_response_prepare.append(edge.finish_headers)
     _add_routes(app, faces, Services(peers, authenticator, streams))
     _follow_revocations(app, authenticator, resources.redis)
-    _end_streams(app, streams)
+    _end_well(app, streams, observer)
     return app
 
 
@@ -109,9 +109,12 @@ def _follow_revocations(app: web.Application, authenticator: Authenticator, redi
     app.cleanup_ctx.append(follow)
 
 
-def _end_streams(app: web.Application, streams: Streams) -> None:
-    async def end(_app: web.Application) -> None:
+def _end_well(app: web.Application, streams: Streams, observer: Observer) -> None:
+    async def end_streams(_app: web.Application) -> None:
         streams.end()
-        await asyncio.sleep(0)
 
-    app.on_shutdown.append(end)
+    async def write_log(_app: web.Application) -> None:
+        observer.close()
+
+    app.on_shutdown.append(end_streams)
+    app.on_cleanup.append(write_log)

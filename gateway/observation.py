@@ -6,9 +6,9 @@ import time
 from functools import lru_cache
 from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.access_log import AccessLog
 from gateway.exchange import Exchange
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -66,8 +66,7 @@ class Observer:
 
     def __init__(self, metrics: HttpMetrics) -> None:
         self._metrics = metrics
-        # Bound once: structlog would look its configuration up again for every line.
-        self._log = structlog.get_logger("gateway.access").bind()
+        self._log = AccessLog()
 
     def begin(self) -> None:
         """Note that a request has come."""
@@ -78,12 +77,8 @@ class Observer:
         seconds = time.perf_counter() - exchange.started
         self._metrics.in_flight -= 1
         self._metrics.record(method, exchange.route, status, seconds)
-        self._log.info(
-            "request",
-            method=method,
-            route=exchange.route,
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
-            correlation_id=exchange.correlation_id,
-            operator_id=exchange.caller.operator_id,
-        )
+        self._log.add(exchange, method, status, seconds)
+
+    def close(self) -> None:
+        """Write the last lines."""
+        self._log.flush()

@@ -63,10 +63,14 @@ class Installation:
             life = asyncio.create_task(self._live(premises, listener, engines, signals.asked))
             impatience = asyncio.create_task(signals.pressed.wait())
             await asyncio.wait({life, impatience}, return_when=asyncio.FIRST_COMPLETED)
-            if not life.done():
-                await engines.kill()
             impatience.cancel()
-            await life
+            if not life.done():
+                # Without its engines the rest has nothing to wait for.
+                await engines.kill()
+                life.cancel()
+                await asyncio.wait({life})
+            if not life.cancelled():
+                life.result()
 
     def _engines(self, premises: Premises) -> EmbeddedEngines:
         if self._options.ephemeral:  # what is kept in memory must not end up in a configured database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -107,6 +108,18 @@ async def test_a_signal_ends_it_while_it_starts(memory_dir: Path) -> None:
     ended = await finish(process)
     assert ended.status == 0, ended.err
     assert not READY.search(ended.out)
+    assert not any(is_running(child) for child in children)
+
+
+async def test_a_second_signal_ends_it_at_once(memory_dir: Path) -> None:
+    platform = await Up.start(memory_dir / "data")
+    children = descendants(platform.process.pid)
+    platform.process.terminate()
+    assert platform.process.stderr is not None
+    async with asyncio.timeout(5):
+        assert "stopping" in (await platform.process.stderr.readline()).decode()
+        platform.process.terminate()
+        assert (await finish(platform.process)).status == 0
     assert not any(is_running(child) for child in children)
 
 

@@ -63,7 +63,7 @@ def document(faces: Sequence[Face]) -> bytes:
         "responses": {f"Error{status}": _error(status, schemas.failure) for status in sorted(used)},
         "securitySchemes": _SCHEMES,
     }
-    tags = dict.fromkeys(route.tag for face in faces for route in face.routes)
+    tags = dict.fromkeys(tag for face in faces for tag in (*face.chapters, *(route.tag for route in face.routes)))
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",

@@ -117,6 +117,7 @@ class Face:
         words: the words of its enums, by full name of the enum.
         rates: its rate limit, in the notation of the `limits` library; empty when it has none.
         access: who is told that a path does not exist.
+        chapters: its tags in the order of the documentation.
     """
 
     name: str
@@ -126,3 +127,4 @@ class Face:
     words: Words = field(default_factory=dict)
     rates: str = ""
     access: Access = Access.OPEN
+    chapters: tuple[str, ...] = ()

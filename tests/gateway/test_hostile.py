@@ -132,7 +132,7 @@ async def test_broken_compression(site: Site, encoding: str) -> None:
 
 
 async def test_a_small_body_that_grows_without_end(site: Site) -> None:
-    bomb = gzip.compress(b" " * 200 * 1024 * 1024)
+    bomb = gzip.compress(b" " * 40 * 1024 * 1024)
     headers = {**JSON, "Content-Encoding": "gzip"}
     assert refused(await site.send("POST", "/api/projects", data=bomb, headers=headers), 413)
 

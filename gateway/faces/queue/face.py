@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.faces.queue.dialect import WORDS, QueueDialect
-from gateway.faces.queue.routes import ROUTES
+from gateway.faces.queue.routes import CHAPTERS, ROUTES
 from gateway.routing import Access, Face
 
 
@@ -13,4 +13,4 @@ def face(rates: str) -> Face:
     Args:
         rates: its limit per client address, for example `100/15 minutes`; empty for none.
     """
-    return Face("queue", "/api/", ROUTES, QueueDialect(), WORDS, rates, Access.CREDENTIAL)
+    return Face("queue", "/api/", ROUTES, QueueDialect(), WORDS, rates, Access.CREDENTIAL, CHAPTERS)

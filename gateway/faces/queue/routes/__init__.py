@@ -2,6 +2,8 @@
 
 from gateway.faces.queue.routes import auth, events, projects, tasks, types, work
 
-ROUTES = (*auth.ROUTES, *projects.ROUTES, *types.ROUTES, *tasks.ROUTES, *work.ROUTES, *events.ROUTES)
+# The most travelled first: the router tries the routes below a common path in this order.
+ROUTES = (*tasks.ROUTES, *work.ROUTES, *projects.ROUTES, *types.ROUTES, *events.ROUTES, *auth.ROUTES)
+CHAPTERS = ("Authentication", "Projects", "Task types", "Tasks", "Work", "Events")
 
-__all__ = ["ROUTES"]
+__all__ = ["CHAPTERS", "ROUTES"]

@@ -62,6 +62,7 @@ class Wakeups:
         self._resumed: list[Callable[[], None]] = []
         self._local: dict[str, None] = {}
         self._remote: dict[str, None] = {}
+        self._alone = False
         self._to_send = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +85,7 @@ class Wakeups:
         if not self._local:
             asyncio.get_running_loop().call_soon(self._deliver_local)
         self._local[name] = None
-        if self._client is not None:
+        if self._client is not None and not self._alone:
             self._remote[name] = None
             if len(self._remote) > _MAX_PENDING:
                 del self._remote[next(iter(self._remote))]
@@ -147,15 +148,27 @@ class Wakeups:
                         elif message["type"] == "subscribe":
                             # Also sent when the client library has connected again by itself.
                             outage.end()
+                            await self._greet(client)
                             self._note_subscribed(again=times > 0)
                             times += 1
             except _FAILURES as error:
+                self._alone = False
                 self._subscribed.clear()
                 await asyncio.sleep(outage.note(error))
+
+    async def _greet(self, client: redis.asyncio.Redis) -> None:
+        """Find out whether anybody else listens, and let everybody know that somebody more does now.
+
+        A process that is alone on its channel, as on a laptop, then sends nothing at all.
+        """
+        ((_, listeners),) = await client.pubsub_numsub(self._channel)
+        self._alone = listeners <= 1
+        await client.publish(self._channel, self._origin)
 
     def _receive_names(self, data: bytes) -> None:
         origin, *names = data.decode(errors="replace").split(_SEPARATOR)
         if origin != self._origin:
+            self._alone = False
             self._deliver(names)
 
     def _note_subscribed(self, *, again: bool) -> None:

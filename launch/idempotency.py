@@ -19,6 +19,8 @@ class TargetIdempotency(grpc.aio.ServerInterceptor):
     this one is made empty, and learns about the targets before the first call.
     """
 
+    by_method = True
+
     def __init__(self) -> None:
         self._by_method: dict[str, IdempotencyInterceptor] = {}
         self._stores: list[IdempotencyStore] = []

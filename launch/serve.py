@@ -16,7 +16,7 @@ from kit.settings import Settings
 from launch import addresses, targets
 from launch.configuration import configured, require
 from launch.failures import explained
-from launch.loop import run
+from launch.loop import run, settle
 from launch.platform import Platform
 from launch.signals import StopSignals
 from launch.terminal import say
@@ -60,6 +60,7 @@ async def _serve(settings: Settings, names: Sequence[str], peers: dict[str, str]
             await platform.start()
             http = http or addresses.url(settings.host, await platform.open_gateway(settings.host, settings.port))
         places = [http, *([f"grpc://{addresses.authority(settings.host, platform.grpc_port)}"] if services else [])]
+        settle()
         _log.info("ready", targets=names, addresses=places)
         say(f"piecework ready: {' '.join(places)} ({', '.join(names)})")
         await signals.asked.wait()

@@ -38,7 +38,8 @@ class InProcessServer:
     """Serves calls of this process; takes what generated code and `grpc.aio.server` take.
 
     Args:
-        interceptors: server interceptors, the outermost first.
+        interceptors: server interceptors, the outermost first. When all of them say `by_method = True`, that the
+            handler they return depends on the method alone, they are asked once for each method.
         max_message_bytes: the largest message that either side accepts.
     """
 
@@ -49,16 +50,20 @@ class InProcessServer:
         self._generic: list[Any] = []
         self._registered: dict[str, Handler] = {}
         self._find: Find | None = self._chain(interceptors) if interceptors else None
+        self._keeps = all(getattr(interceptor, "by_method", False) for interceptor in interceptors)
+        self._kept: dict[str, Handler] = {}
         self._running = False
         self._active: set[Exchange] = set()
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[Any]) -> None:
         """Add handlers that are asked by method name."""
         self._generic.extend(generic_rpc_handlers)
+        self._kept.clear()
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
         """Add the handlers of one service by the short names of their methods."""
         self._registered.update({f"/{service_name}/{name}": handler for name, handler in method_handlers.items()})
+        self._kept.clear()
 
     async def start(self) -> None:
         """Accept calls from now on."""
@@ -106,6 +111,13 @@ class InProcessServer:
             find = functools.partial(interceptor.intercept_service, find)
         return find
 
+    async def _handler(self, exchange: Exchange) -> Handler | None:
+        details = CallDetails(exchange.method, exchange.metadata)
+        handler = self._look_up(details) if self._find is None else await self._find(details)
+        if handler is not None and self._keeps:
+            self._kept[exchange.method] = handler
+        return handler
+
     def _look_up(self, details: Any) -> Handler | None:
         handler = self._registered.get(details.method)
         if handler is None:
@@ -122,8 +134,7 @@ class InProcessServer:
             return
         context = HandlerContext(exchange)
         try:
-            details = CallDetails(exchange.method, exchange.metadata)
-            handler = self._look_up(details) if self._find is None else await self._find(details)
+            handler = self._kept.get(exchange.method) or await self._handler(exchange)
             if handler is None:
                 exchange.complete(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", ())
             else:

@@ -19,7 +19,12 @@ class MethodInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
 
     Wrapped handlers are kept, so all interceptors inside of this one must be stable: for one method they return the
     same handler each time, as interceptors of this class do.
+
+    Attributes:
+        by_method: says that the handler depends on the method alone, so that a server may keep it.
     """
+
+    by_method = True
 
     def __init__(self) -> None:
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}

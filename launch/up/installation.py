@@ -20,6 +20,7 @@ from launch import addresses, places, targets
 from launch.credentials import Credentials
 from launch.errors import CommandFailed
 from launch.failures import explained
+from launch.loop import settle
 from launch.places import DataDirectory, PlatformSecrets, RunningPlatform
 from launch.signals import StopSignals
 from launch.terminal import err
@@ -104,6 +105,7 @@ class Installation:
         running = RunningPlatform(credentials.gateway, f"{_GRPC_HOST}:{platform.grpc_port}", os.getpid())
         places.write(premises.public.platform, running)
         _log.info("the platform is ready", gateway=credentials.gateway)
+        settle()
         greet(credentials, premises, self._options)
 
     async def _open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -34,22 +35,39 @@ class BriefCache(Generic[_Thing]):
     def __init__(self, load: Callable[[str], Awaitable[_Thing | None]]) -> None:
         self._load = load
         self._kept: dict[str, tuple[_Thing, float]] = {}
+        self._loading: dict[str, asyncio.Task[_Thing | None]] = {}
 
     async def get(self, thing_id: str) -> _Thing | None:
         """Return the thing with that id."""
         kept = self._kept.get(thing_id)
         if kept is not None and time.monotonic() < kept[1]:
             return kept[0]
-        thing = await self._load(thing_id) if is_id(thing_id) else None
-        if thing is not None:
+        if not is_id(thing_id):
+            return None
+        # Everybody who asks meanwhile shares one read; who gives up does not end it for the others.
+        loading = self._loading.get(thing_id)
+        if loading is None:
+            loading = self._loading[thing_id] = asyncio.create_task(self._read(thing_id))
+        return await asyncio.shield(loading)
+
+    def forget(self, thing_id: str) -> None:
+        """Read the thing anew next time; a read under way may be of how it was, and is not kept."""
+        self._kept.pop(thing_id, None)
+        self._loading.pop(thing_id, None)
+
+    async def _read(self, thing_id: str) -> _Thing | None:
+        current = asyncio.current_task()
+        try:
+            thing = await self._load(thing_id)
+        finally:
+            valid = self._loading.get(thing_id) is current
+            if valid:
+                del self._loading[thing_id]
+        if thing is not None and valid:
             if len(self._kept) >= _MAX_ENTRIES:
                 self._kept.clear()
             self._kept[thing_id] = (thing, time.monotonic() + _LIFETIME_SECONDS)
         return thing
-
-    def forget(self, thing_id: str) -> None:
-        """Read the thing anew next time."""
-        self._kept.pop(thing_id, None)
 
 
 class ProjectAccess:

@@ -16,8 +16,8 @@ CODE := kit services gateway launch checks bench tests
 
 UP_ARGS ?=
 DEMO_ARGS ?=
-# Two processes; each file in one of them, so that what a file starts is started once.
-TEST_ARGS ?= -n 2 --dist loadfile
+# Two processes; what is started once is used in one of them (see tests/conftest.py), and what takes long comes first.
+TEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help install up demo test check proto lock check-format check-lint check-types check-imports check-sizes check-proto check-hosts
 

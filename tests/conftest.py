@@ -26,6 +26,14 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return _UUID.sub("some-id", val) if isinstance(val, str) and _UUID.search(val) else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and together those that look at what one ordeal left behind."""
+    for item in items:
+        ordeals = [name for name in getattr(item, "fixturenames", ()) if name.endswith("_aftermath")]
+        item.add_marker(pytest.mark.xdist_group(ordeals[0] if ordeals else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def session_directory() -> Iterator[Path]:
     """A directory in memory that lives as long as the test process."""

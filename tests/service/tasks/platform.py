@@ -154,11 +154,13 @@ class TasksPlatform:
         request = pb.CreateProjectRequest(
             name=name or f"p-{new_id()}", description="a project", config=pb.ProjectConfig(**config)
         )
-        return (await self.call(self.queue.CreateProject, request, caller)).project
+        answer: pb.Project = (await self.call(self.queue.CreateProject, request, caller)).project
+        return answer
 
     async def new_type(self, project_id: str, caller: Caller = OWNER, **fields: Any) -> pb.TaskType:
         request = pb.CreateTaskTypeRequest(project_id=project_id, **{"name": f"t-{new_id()}", **fields})
-        return (await self.call(self.queue.CreateTaskType, request, caller)).task_type
+        answer: pb.TaskType = (await self.call(self.queue.CreateTaskType, request, caller)).task_type
+        return answer
 
     async def new_queue(self, **fields: Any) -> Queue:
         project = await self.new_project()
@@ -169,7 +171,8 @@ class TasksPlatform:
             project_id=queue.project_id,
             task=pb.NewTask(type_id=queue.type_id, **fields),
         )
-        return (await self.call(self.queue.CreateTask, request, caller, key=key)).task
+        answer: pb.Task = (await self.call(self.queue.CreateTask, request, caller, key=key)).task
+        return answer
 
     async def new_tasks(self, queue: Queue, count: int) -> list[str]:
         ids: list[str] = []
@@ -198,21 +201,24 @@ class TasksPlatform:
     ) -> pb.Task:
         lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
         request = pb.CompleteTaskRequest(lease=lease, result=result, outputs_json=outputs)
-        return (await self.call(self.queue.CompleteTask, request, caller)).task
+        answer: pb.Task = (await self.call(self.queue.CompleteTask, request, caller)).task
+        return answer
 
     async def fail(
         self, task_id: str, agent: str = "", token: int | None = None, caller: Caller = OWNER, **fields: Any
     ) -> pb.Task:
         lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
         request = pb.FailTaskRequest(lease=lease, **{"error": "it broke", **fields})
-        return (await self.call(self.queue.FailTask, request, caller)).task
+        answer: pb.Task = (await self.call(self.queue.FailTask, request, caller)).task
+        return answer
 
     async def extend(
         self, task_id: str, minutes: int, agent: str = "", token: int | None = None, caller: Caller = OWNER
     ) -> pb.Task:
         lease = pb.TaskLeaseRef(task_id=task_id, agent_name=agent, lease_token=token)
         request = pb.ExtendLeaseRequest(lease=lease, extension_minutes=minutes)
-        return (await self.call(self.queue.ExtendLease, request, caller)).task
+        answer: pb.Task = (await self.call(self.queue.ExtendLease, request, caller)).task
+        return answer
 
     async def cleanup(self, queue: Queue) -> tuple[int, int]:
         request = pb.CleanupLeasesRequest(project_id=queue.project_id)
@@ -225,18 +231,22 @@ class TasksPlatform:
 
     async def update_project(self, project_id: str, **fields: Any) -> pb.Project:
         request = pb.UpdateProjectRequest(project_id=project_id, **fields)
-        return (await self.call(self.queue.UpdateProject, request)).project
+        answer: pb.Project = (await self.call(self.queue.UpdateProject, request)).project
+        return answer
 
     async def close_project(self, project_id: str) -> None:
         await self.update_project(project_id, status=pb.PROJECT_STATUS_CLOSED)
 
     async def counts(self, queue: Queue) -> pb.TaskCounts:
         request = pb.GetProjectRequest(project_id=queue.project_id)
-        return (await self.call(self.queue.GetProject, request)).project.counts
+        answer: pb.TaskCounts = (await self.call(self.queue.GetProject, request)).project.counts
+        return answer
 
     async def get(self, task_id: str) -> pb.Task:
-        return (await self.call(self.queue.GetTask, pb.GetTaskRequest(task_id=task_id))).task
+        answer: pb.Task = (await self.call(self.queue.GetTask, pb.GetTaskRequest(task_id=task_id))).task
+        return answer
 
     @property
     def app(self) -> TasksApp:
-        return self.targets[0].start.__self__  # type: ignore[attr-defined]
+        answer: TasksApp = self.targets[0].start.__self__  # type: ignore[attr-defined]
+        return answer

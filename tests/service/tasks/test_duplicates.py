@@ -57,7 +57,12 @@ async def test_the_order_of_variables_does_not_matter_and_their_values_do(platfo
     pairs = (("a", "1"), ("b", "2"), ("c", "3"))
     ids = {(await platform.new_task(queue, variables=dict(order))).id for order in permutations(pairs)}
     assert len(ids) == 1
-    others = ({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "2"}, {"a": "1,b", "b": "2", "c": "3"}, {})
+    others: tuple[dict[str, str], ...] = (
+        {"a": "1", "b": "2"},
+        {"a": "1", "b": "3", "c": "2"},
+        {"a": "1,b", "b": "2", "c": "3"},
+        {},
+    )
     ids |= {(await platform.new_task(queue, variables=variables)).id for variables in others}
     assert len(ids) == 5
 

@@ -56,6 +56,7 @@ async def use_everything(platform: TasksPlatform) -> None:
     await use_tasks(platform, queue)
     await use_projects_and_types(platform, queue)
     await use_work(platform)
+    await platform.resources.registry.refresh()
     await platform.app.reaper.tick()
     platform.pass_time(minutes=30)
     await platform.app.reaper.tick()

@@ -18,7 +18,8 @@ from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform, 
 
 async def get(platform: TasksPlatform, project_id: str, caller: Caller = OWNER) -> pb.Project:
     request = pb.GetProjectRequest(project_id=project_id)
-    return (await platform.call(platform.queue.GetProject, request, caller)).project
+    answer: pb.Project = (await platform.call(platform.queue.GetProject, request, caller)).project
+    return answer
 
 
 async def listed(platform: TasksPlatform, caller: Caller = OWNER, **fields: Any) -> list[str]:

@@ -18,7 +18,10 @@ UNKNOWN = [new_id(), "not-an-id", "", "A" * 36, "x" * 200]
 
 
 async def update(platform: TasksPlatform, task_id: str, **fields: Any) -> pb.Task:
-    return (await platform.call(platform.queue.UpdateTask, pb.UpdateTaskRequest(task_id=task_id, **fields))).task
+    answer: pb.Task = (
+        await platform.call(platform.queue.UpdateTask, pb.UpdateTaskRequest(task_id=task_id, **fields))
+    ).task
+    return answer
 
 
 async def delete(platform: TasksPlatform, task_id: str) -> None:
@@ -48,8 +51,8 @@ async def test_a_new_task_is_as_it_was_asked_for(platform: TasksPlatform, queue:
         task=pb.NewTask(type_id=queue.type_id, instructions="do", variables={"a": "ä\n"}, description="a title"),
         batch_id="b-1",
     )
-    task = (await platform.call(platform.queue.CreateTask, request)).task
-    assert (task.project_id, task.type_id) == queue
+    task: pb.Task = (await platform.call(platform.queue.CreateTask, request)).task
+    assert Queue(task.project_id, task.type_id) == queue
     assert (task.instructions, dict(task.variables), task.description) == ("do", {"a": "ä\n"}, "a title")
     assert (task.batch_id, task.state, task.retry_count, task.max_retries) == ("b-1", work.WORK_STATE_QUEUED, 0, 3)
     assert from_timestamp(task.created_at) == from_timestamp(task.updated_at) == platform.clock.now()

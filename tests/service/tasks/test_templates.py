@@ -12,12 +12,14 @@ from tests.service.tasks.platform import Queue, TasksPlatform, refused
 
 async def update(platform: TasksPlatform, task_id: str, **fields: object) -> pb.Task:
     request = pb.UpdateTaskRequest(task_id=task_id, **fields)  # type: ignore[arg-type]
-    return (await platform.call(platform.queue.UpdateTask, request)).task
+    answer: pb.Task = (await platform.call(platform.queue.UpdateTask, request)).task
+    return answer
 
 
 async def update_type(platform: TasksPlatform, type_id: str, **fields: object) -> pb.TaskType:
     request = pb.UpdateTaskTypeRequest(type_id=type_id, **fields)  # type: ignore[arg-type]
-    return (await platform.call(platform.queue.UpdateTaskType, request)).task_type
+    answer: pb.TaskType = (await platform.call(platform.queue.UpdateTaskType, request)).task_type
+    return answer
 
 
 async def test_instructions_are_the_template_with_the_variables_filled_in(platform: TasksPlatform) -> None:

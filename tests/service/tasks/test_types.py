@@ -16,7 +16,8 @@ from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform, refused
 
 async def update(platform: TasksPlatform, type_id: str, **fields: Any) -> pb.TaskType:
     request = pb.UpdateTaskTypeRequest(type_id=type_id, **fields)
-    return (await platform.call(platform.queue.UpdateTaskType, request)).task_type
+    answer: pb.TaskType = (await platform.call(platform.queue.UpdateTaskType, request)).task_type
+    return answer
 
 
 async def delete(platform: TasksPlatform, type_id: str) -> None:
@@ -24,7 +25,10 @@ async def delete(platform: TasksPlatform, type_id: str) -> None:
 
 
 async def get(platform: TasksPlatform, type_id: str) -> pb.TaskType:
-    return (await platform.call(platform.queue.GetTaskType, pb.GetTaskTypeRequest(type_id=type_id))).task_type
+    answer: pb.TaskType = (
+        await platform.call(platform.queue.GetTaskType, pb.GetTaskTypeRequest(type_id=type_id))
+    ).task_type
+    return answer
 
 
 async def test_a_type_takes_what_it_does_not_say_from_its_project(platform: TasksPlatform) -> None:

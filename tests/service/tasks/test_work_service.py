@@ -56,7 +56,8 @@ async def fail(platform: TasksPlatform, *failures: pb.Failure) -> list[str]:
 
 
 async def get(platform: TasksPlatform, item_id: str, caller: Caller = OWNER) -> pb.WorkItem:
-    return (await platform.call(platform.work.GetItem, pb.GetItemRequest(item_id=item_id), caller)).item
+    answer: pb.WorkItem = (await platform.call(platform.work.GetItem, pb.GetItemRequest(item_id=item_id), caller)).item
+    return answer
 
 
 async def test_items_are_leased_and_completed_in_batches(platform: TasksPlatform, pool: str) -> None:

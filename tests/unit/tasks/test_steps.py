@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -37,11 +38,12 @@ def step(transition: Transition | None) -> Transition:
 
 
 def check_refused(item: WorkItem, claim: Claim, kind: type[DomainError], reason: str) -> None:
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: end(item, claim, DONE, NOW),
         lambda: end(item, claim, BROKE, NOW),
         lambda: extend(item, claim, MINUTE, NOW),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(kind) as caught:
             attempt()
         assert caught.value.reason == reason

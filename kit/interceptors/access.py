@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import aclosing
 from typing import Any
 
@@ -34,9 +35,14 @@ class RpcMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge(
+        self.running: Counter[str] = Counter()
+        self._in_flight = Gauge(
             "piecework_rpc_in_flight", "Calls that have begun and not ended.", ("method",), registry=registry
         )
+
+    def watch(self, method: str) -> None:
+        """Show how many calls of `method` are under way; counting costs less than a gauge that is told each time."""
+        self._in_flight.labels(method).set_function(lambda: self.running[method])
 
 
 class AccessInterceptor(MethodInterceptor):
@@ -94,17 +100,17 @@ class _Recorder:
         self._method = method
         self._metrics = metrics
         self._log_successes = log_successes
-        self._in_flight = metrics.in_flight.labels(method)
+        metrics.watch(method)
         self._durations: dict[str, Histogram] = {}
 
     def begin(self) -> float:
-        self._in_flight.inc()
+        self._metrics.running[self._method] += 1
         return time.perf_counter()
 
     def end(self, started: float, context: Any, error: BaseException | None) -> None:
         seconds = time.perf_counter() - started
         code = _code(context, error, seconds)
-        self._in_flight.dec()
+        self._metrics.running[self._method] -= 1
         duration = self._durations.get(code)
         if duration is None:
             duration = self._durations[code] = self._metrics.duration.labels(self._method, code)

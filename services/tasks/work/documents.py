@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from kit.events.model import change_document
 from services.tasks.work.model import DELETED, FAILED, Transition, WorkItem
 
-_FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(WorkItem))
+_STORED_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(WorkItem))
+_PLAIN = frozenset({str, int, datetime})
 _NATIVE = (datetime,)
 
 
@@ -34,14 +36,15 @@ def to_update(transition: Transition) -> dict[str, Any]:
     before, after = transition.before, transition.after
     put: dict[str, Any] = {}
     remove: dict[str, str] = {}
-    for name, stored_name in _FIELDS:
-        value = getattr(after, name)
-        if value is getattr(before, name):
+    for name, was, value in zip(_STORED_NAMES, astuple(before), astuple(after), strict=True):
+        if value is was:
             continue
         if value is None:
-            remove[stored_name] = ""
+            remove[name] = ""
+        elif type(value) in _PLAIN:
+            put[name] = value
         else:
-            put[stored_name] = msgspec.to_builtins(value, builtin_types=_NATIVE)
+            put[name] = msgspec.to_builtins(value, builtin_types=_NATIVE)
     if after.state in (FAILED, DELETED):
         # The key may have been set beside the versions meanwhile (`WorkStore.dedupe`).
         remove["dedupe"] = ""

@@ -41,12 +41,16 @@ class WorkMetrics:
         self._steps = Counter(
             "piecework_work_steps", "Steps of items, written by this process.", ["step"], registry=registry
         )
+        self._counters: dict[str, Counter] = {}
         self._expiries = Counter("piecework_work_lease_expiries", "Leases that ran out.", registry=registry)
         changes.on_step(self._count)
         registry.before_scrape(self._sample)
 
     def _count(self, step: Transition) -> None:
-        self._steps.labels(step.kind).inc()
+        counter = self._counters.get(step.kind)
+        if counter is None:
+            counter = self._counters[step.kind] = self._steps.labels(step.kind)
+        counter.inc()
         if step.before.lease is not None and step.after.lease is None and step.after.attempts[-1].outcome == TIMEOUT:
             self._expiries.inc()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kit.errors import AlreadyExists, Conflict, NotFound, WrongState
+from kit.errors import AlreadyExists, Conflict, FieldViolation, InvalidInput, NotFound, WrongState
+from services.tasks.work.weight import MAX_ANSWER_BYTES
 
 
 def item_not_found(item_id: str) -> NotFound:
@@ -39,6 +40,12 @@ def changed_too_often(item_id: str) -> Conflict:
     return Conflict(
         "TOO_MUCH_CONTENTION", f"Work item {item_id} is being changed by others; try again", retry_after_seconds=1.0
     )
+
+
+def answer_too_large() -> InvalidInput:
+    """The items do not fit into one answer."""
+    message = f"the answer would be larger than {MAX_ANSWER_BYTES // 1024**2} MiB; ask for fewer at a time"
+    return InvalidInput("ANSWER_TOO_LARGE", f"limit: {message}", violations=[FieldViolation("limit", message, "size")])
 
 
 class DuplicateItem(Exception):

@@ -10,9 +10,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from kit.ids import made_at
 from kit.mongo import translated
 from services.tasks.work.documents import to_item
+from services.tasks.work.errors import answer_too_large
 from services.tasks.work.model import COMPLETED, FAILED, LEASED, LIVE_STATES, QUEUED, WorkItem
 from services.tasks.work.store import COLLECTION
 from services.tasks.work.views import Activity, Counts, ItemFilter, Load
+from services.tasks.work.weight import Budget
 
 _MAX_HOLDERS = 1000
 
@@ -29,7 +31,11 @@ class WorkQueries:
 
     @translated()
     async def list_items(self, which: ItemFilter, limit: int, offset: int) -> list[WorkItem]:
-        """Return items, oldest first."""
+        """Return items, oldest first.
+
+        Raises:
+            InvalidInput: ANSWER_TOO_LARGE.
+        """
         query: dict[str, Any] = {"queue": which.queue, "state": which.state or {"$in": list(LIVE_STATES)}}
         if which.kind is not None:
             query["kind"] = which.kind
@@ -38,7 +44,14 @@ class WorkQueries:
         if which.batch is not None:
             query["batch"] = which.batch
         cursor = self._items.find(query, {"change": 0}).sort("_id", 1).skip(offset).limit(limit)
-        return [to_item(document) for document in await cursor.to_list()]
+        items: list[WorkItem] = []
+        budget = Budget()
+        async with cursor:
+            async for document in cursor:
+                items.append(to_item(document))
+                if not budget.spend(items[-1]):
+                    raise answer_too_large()
+        return items
 
     @translated()
     async def counts(self, queues: list[str], batch: str | None = None) -> dict[str, Counts]:

@@ -13,11 +13,12 @@ from kit.ids import is_id
 from services.tasks.queue.errors import batch_not_found, duplicate_task, task_not_found, task_not_queued
 from services.tasks.queue.model import FAIL, QUEUE_PREFIX, NewTask, Project
 from services.tasks.queue.service.drafts import Draft, draft_task, revise
-from services.tasks.work.errors import DuplicateItem
+from services.tasks.work.errors import DuplicateItem, answer_too_large
 from services.tasks.work.model import DELETED, QUEUED, Transition, WorkItem
 from services.tasks.work.service import actor_of
 from services.tasks.work.steps import amend, delete
 from services.tasks.work.views import Counts, ItemFilter
+from services.tasks.work.weight import Budget
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -84,19 +85,25 @@ class TaskService:
     async def create_many(
         self, caller: Caller, project_id: str, new: Sequence[NewTask], batch: str, key: str | None
     ) -> tuple[list[WorkItem], list[tuple[int, DomainError]]]:
-        """Make many tasks; returns those that are there now, in order, and why the others are not."""
+        """Make many tasks; returns those that are there now, in order, and why the others are not.
+
+        Tasks that do not fit into one answer any more are refused with ANSWER_TOO_LARGE.
+        """
         project = await self._access.open_project(caller, project_id, WRITE)
         errors: list[tuple[int, DomainError]] = []
         drafts: list[tuple[int, Draft]] = []
-        now = self._clock.now()
+        now, budget = self._clock.now(), Budget()
         for index, task in enumerate(new):
             item_key = _key(caller, key, index)
             try:
                 task_type = await self._access.type_of(project, task.type_id)
-                drafts.append((index, draft_task(project, task_type, task, batch, item_key, now)))
+                draft = draft_task(project, task_type, task, batch, item_key, now)
+                if not budget.spend(draft.item):
+                    raise answer_too_large()
+                drafts.append((index, draft))
             except DomainError as error:
                 errors.append((index, error))
-        tasks, refused = await self._insert_drafts(caller, project, drafts)
+        tasks, refused = await self._insert_drafts(caller, project, drafts, budget)
         return tasks, sorted(errors + refused, key=lambda entry: entry[0])
 
     async def get(self, caller: Caller, task_id: str) -> WorkItem:
@@ -169,7 +176,7 @@ class TaskService:
             raise task_not_found(task_id) from error
 
     async def _insert_drafts(
-        self, caller: Caller, project: Project, drafts: list[tuple[int, Draft]]
+        self, caller: Caller, project: Project, drafts: list[tuple[int, Draft]], budget: Budget
     ) -> tuple[list[WorkItem], list[tuple[int, DomainError]]]:
         if not drafts:
             return [], []
@@ -185,6 +192,8 @@ class TaskService:
                 raise outcome
             try:
                 existing = await self._existing(draft, outcome)
+                if existing is not None and not budget.spend(existing):
+                    raise answer_too_large()
                 tasks.append(existing or await self._retry(caller, draft))
             except DomainError as error:
                 refused.append((index, error))

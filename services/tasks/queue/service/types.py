@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from services.tasks.work.queries import WorkQueries
     from services.tasks.work.store import WorkStore
 
-_PAGE = 1000
+_PAGE = 100
 
 
 class NewTaskType(msgspec.Struct, frozen=True):

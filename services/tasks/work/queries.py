@@ -96,6 +96,18 @@ class WorkQueries:
         return sorted(items, key=lambda item: item.attempts[-1].started_at)
 
     @translated()
+    async def count_holders(self, queue: str, now: datetime) -> int:
+        """Count those who hold a live lease of the queue."""
+        match = {"queue": queue, "state": LEASED, "lease.expires_at": {"$gt": now}}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": match},
+            {"$group": {"_id": "$lease.holder"}},
+            {"$count": "holders"},
+        ]
+        rows = await (await self._items.aggregate(pipeline)).to_list()
+        return int(rows[0]["holders"]) if rows else 0
+
+    @translated()
     async def load(self, prefix: str) -> Load:
         """Count what waits and what is leased on the queues whose names begin with `prefix`."""
         queues = {"$gte": prefix, "$lt": prefix + "\uffff"}

@@ -87,7 +87,8 @@ class WorkStore:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self.items = database[COLLECTION]
         self._inserts: Combiner[tuple[WorkItem, str], None] = Combiner(self._insert, max_batch=500)
-        self._applies: Combiner[Transition, bool] = Combiner(self._apply, max_batch=500)
+        # Hand-outs and outcomes together: what costs is the journal's flush after each write, not what is in it.
+        self._applies: Combiner[Sequence[Transition], list[bool]] = Combiner(self._apply_groups)
         self._reads: Combiner[str, WorkItem | None] = Combiner(self._read, max_batch=500)
 
     async def prepare(self) -> None:
@@ -119,7 +120,7 @@ class WorkStore:
             Unavailable: the database cannot be reached; the write may or may not have landed.
         """
         if transition.leaves_proof:
-            return await self._applies.submit(transition)
+            return (await self._applies.submit([transition]))[0]
         try:
             async with translated():
                 done = await self.items.update_one(_guard(transition), to_update(transition))
@@ -128,8 +129,8 @@ class WorkStore:
         return done.matched_count == 1
 
     async def apply_many(self, transitions: Sequence[Transition]) -> Sequence[bool]:
-        """Write transitions that leave a proof, in one write; tells for each whether it landed."""
-        return await self._apply(transitions) if transitions else []
+        """Write transitions that leave a proof; tells for each whether it landed."""
+        return await self._applies.submit(transitions) if transitions else []
 
     @translated()
     async def survey(
@@ -232,22 +233,30 @@ class WorkStore:
                 outcomes[failure["index"]] = error if index is None else DuplicateItem(index)
         return outcomes
 
+    async def _apply_groups(self, groups: Sequence[Sequence[Transition]]) -> list[list[bool] | Exception]:
+        outcomes = iter(await self._apply([transition for group in groups for transition in group]))
+        return [_joined([next(outcomes) for _ in group]) for group in groups]
+
     @translated()
-    async def _apply(self, transitions: Sequence[Transition]) -> list[bool]:
+    async def _apply(self, transitions: Sequence[Transition]) -> list[bool | Exception]:
         writes = [UpdateOne(_guard(transition), to_update(transition)) for transition in transitions]
+        refused: dict[int, Exception] = {}
         try:
             done = await self.items.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            if error.details.get("writeConcernErrors") or not _only_duplicates(error):
+            if error.details.get("writeConcernErrors"):
                 raise
+            # A seat that was taken meanwhile refuses one hand-out: that one is lost, as to any faster write.
+            failures = error.details["writeErrors"]
+            refused = {each["index"]: error for each in failures if duplicate_index(each) != "seat"}
         else:
             if done.matched_count == len(transitions):
                 return [True] * len(transitions)
         # A bulk write counts its matches but does not tell which: the attempts of each item do.
         now = {item.id: item for item in await self._find([transition.after.id for transition in transitions])}
         return [
-            (item := now.get(transition.after.id)) is not None and item.bears(transition.op)
-            for transition in transitions
+            refused.get(index) or ((item := now.get(step.after.id)) is not None and item.bears(step.op))
+            for index, step in enumerate(transitions)
         ]
 
     async def _read(self, item_ids: Sequence[str]) -> list[WorkItem | None]:
@@ -276,6 +285,6 @@ def _guard(transition: Transition) -> dict[str, Any]:
     return guard
 
 
-def _only_duplicates(error: BulkWriteError) -> bool:
-    # A seat that was taken meanwhile refuses one hand-out of the batch: that one is lost, the others stand.
-    return all(duplicate_index(failure) == "seat" for failure in error.details["writeErrors"])
+def _joined(outcomes: list[bool | Exception]) -> list[bool] | Exception:
+    landed = [outcome for outcome in outcomes if isinstance(outcome, bool)]
+    return landed if len(landed) == len(outcomes) else next(each for each in outcomes if isinstance(each, Exception))

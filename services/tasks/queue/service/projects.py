@@ -156,12 +156,11 @@ class ProjectService:
         """Count what is going on."""
         project = await self._access.project(caller, project_id, READ)
         now = self._clock.now()
-        holders = await self._queries.holders(project.queue, now)
         return ProjectStats(
             project=project,
             counts=await self._counts(project),
             activity=await self._queries.activity(project.queue, now - _RECENTLY),
-            active_agents=len({item.lease.holder for item in holders if item.lease}),
+            active_agents=await self._queries.count_holders(project.queue, now),
         )
 
     async def _counts(self, project: Project) -> Counts:

@@ -10,10 +10,10 @@ import pytest
 
 from kit.engines import EphemeralDirectory
 from tests.e2e.board import Board
-from tests.e2e.kills_ordeal import fleet_aftermath, up_aftermath
+from tests.e2e.kills_ordeal import fleet_aftermath, replicas_aftermath, up_aftermath
 from tests.e2e.piecework import Up, end_all
 
-__all__ = ["fleet_aftermath", "up_aftermath"]  # fixtures that several modules look at
+__all__ = ["fleet_aftermath", "replicas_aftermath", "up_aftermath"]  # fixtures that several modules look at
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,6 +71,8 @@ class Client:
     async def _once(self, method: str, path: str, body: Any, headers: dict[str, str], tries: int) -> Reply | _Again:
         """Return the answer, or why the request has to be sent again."""
         self._pulse.beat("sent")
+        if "Idempotency-Key" in headers:
+            self._pulse.beat("create")
         try:
             async with self._http.request(method, path, json=body, headers=headers) as response:
                 envelope = await response.json()

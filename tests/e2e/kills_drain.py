@@ -21,7 +21,7 @@ _MAX_BULK = 12
 
 def plan_of(number: int) -> str:
     """Return what the worker does that gets the task with this number."""
-    if number % 23 == 7:
+    if number % 17 == 7:
         return "get lost"
     if number % 11 == 3:
         return "give up"
@@ -141,7 +141,7 @@ class Drain:
                 continue
             if task["leaseToken"] > 1:
                 self._handed_on[task["id"]].set()
-            if plan_of(_number(task)) == "get lost" and task["leaseToken"] == 1:
+            if plan_of(_number(task)) == "get lost" and task["leaseToken"] == 1 and not self.enough.is_set():
                 self._lost.append(asyncio.create_task(self._return_late(client, task)))
                 life += 1
                 me, client = f"{name}-{life}", await self._log_in(f"{name}-{life}")

@@ -76,6 +76,16 @@ class Member:
         await self.kill()
         await self.start()
 
+    def pause(self) -> None:
+        """Let it do nothing until `go_on`; to others it looks as if it were far away."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End the pause."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """End it with SIGKILL."""
         if self._process is not None and self._process.returncode is None:
@@ -84,10 +94,16 @@ class Member:
 
 
 class Fleet:
-    """Tasks, agents and gateway as processes of their own, on engines that are children of this process."""
+    """Tasks, agents and gateway as processes of their own, on engines that are children of this process.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: where engines and logs are kept.
+        replicas: how many processes serve tasks.
+    """
+
+    def __init__(self, directory: Path, replicas: int = 1) -> None:
         self._directory = directory
+        self._replicas = [f"tasks-{number}" for number in range(1, replicas + 1)]
         self._mongod = MongodEngine(directory / "mongodb")
         self._valkey = ValkeyEngine(directory / "valkey")
         # The crashes are wanted: however many there are, the engine comes back, and at once.
@@ -103,18 +119,18 @@ class Fleet:
         """Start everything, and make an operator with a key."""
         await asyncio.gather(self._mongod.start(), self._valkey.start())
         self._supervisor.start()
-        tasks, agents, gateway = (ports.free_port() for _ in range(3))
+        agents, gateway, *tasks = (ports.free_port() for _ in range(2 + len(self._replicas)))
         at_agents = {"PIECEWORK_AGENTS_ADDRESS": f"127.0.0.1:{agents}"}
-        peers = {**at_agents, "PIECEWORK_TASKS_ADDRESS": f"127.0.0.1:{tasks}"}
-        self._add("agents", PIECEWORK_GRPC_PORT=str(agents))
-        self._add("tasks", PIECEWORK_GRPC_PORT=str(tasks), **at_agents)
-        self._add("gateway", PIECEWORK_PORT=str(gateway), **peers)
+        all_tasks = ",".join(f"127.0.0.1:{port}" for port in tasks)
+        peers = {**at_agents, "PIECEWORK_TASKS_ADDRESS": f"ipv4:///{all_tasks}"}
+        self._add("agents", "agents", PIECEWORK_GRPC_PORT=str(agents))
+        for name, port in zip(self._replicas, tasks, strict=True):
+            # Under a name of its own the process takes its duties up again at once, so events flow between two kills.
+            self._add(name, "tasks", PIECEWORK_GRPC_PORT=str(port), PIECEWORK_REPLICA=name, **at_agents)
+        self._add("gateway", "gateway", PIECEWORK_PORT=str(gateway), **peers)
         await asyncio.gather(*(member.start() for member in self._members.values()))
-        self.strikes = {
-            "tasks": self._members["tasks"].restart,
-            "gateway": self._members["gateway"].restart,
-            "mongod": self._strike_mongod,
-        }
+        self.strikes = {name: member.restart for name, member in self._members.items()}
+        self.strikes |= {"mongod": self._strike_mongod, "valkey": self._strike_valkey, "leader": self._pause_leader}
         self.gateway = f"http://127.0.0.1:{gateway}"
         self.key = await _make_key(f"127.0.0.1:{agents}")
         self._client = mongo.connect(self._mongod.uri, app_name="kills")
@@ -137,7 +153,7 @@ class Fleet:
         """Return what the processes have logged."""
         return "".join(member.log.read_text() for member in self._members.values() if member.log.exists())
 
-    def _add(self, target: str, **settings: str) -> None:
+    def _add(self, name: str, target: str, **settings: str) -> None:
         common = {
             "PIECEWORK_MONGODB_URI": self._mongod.uri,
             "PIECEWORK_REDIS_URL": self._valkey.url,
@@ -145,13 +161,33 @@ class Fleet:
             "PIECEWORK_CALLER_KEY": _CALLER_KEY,
             "PIECEWORK_RATE_LIMITS": "off",
         }
-        self._members[target] = Member(target, {**common, **settings}, self._directory / f"{target}.log")
+        self._members[name] = Member(target, {**common, **settings}, self._directory / f"{name}.log")
 
     async def _strike_mongod(self) -> None:
         before = await until(lambda: self._mongod.pid, "MongoDB runs")
         os.kill(before, signal.SIGKILL)
         await until(lambda: self._mongod.pid not in (None, before), "MongoDB is started again")
         assert self._lost is None, self._lost
+
+    async def _strike_valkey(self) -> None:
+        await self._valkey.kill()
+        await self._valkey.start()
+
+    async def _pause_leader(self) -> None:
+        """Pause the replica that tells the events until another one does, which it does not know when it goes on."""
+        leases = self.database()["leases"]
+        lease = await leases.find_one({"_id": "relay"})
+        assert lease is not None
+        paused = lease["holder"]
+
+        async def is_deposed() -> bool:
+            return await leases.find_one({"_id": "relay", "holder": {"$ne": paused}}) is not None
+
+        self._members[paused].pause()
+        try:
+            await until(is_deposed, "another replica leads")
+        finally:
+            self._members[paused].go_on()
 
     def _give_up(self, error: EngineError) -> None:
         self._lost = error

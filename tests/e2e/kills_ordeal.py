@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import statistics
 import sys
 import time
 from collections import defaultdict
@@ -25,6 +24,8 @@ from tests.e2e.piecework import until
 
 _REPLAYS = 25
 _PAIRED = 0.75
+# When a part is killed: as a creating request goes out, as any answer comes, as any request goes out.
+_MOMENTS = ("create", "answered", "sent")
 # A leader that was killed keeps its lease for ten seconds; what was not told by then comes all at once.
 _CATCH_UP_SECONDS = 60.0
 
@@ -106,18 +107,21 @@ def _plan(times: dict[str, int], chance: random.Random, paired: float) -> list[l
 
 
 async def _kill(installation: Installation, drain: Drain, kills: list[list[str]], chance: random.Random) -> None:
-    pauses: dict[str, list[float]] = defaultdict(list)
+    pauses: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for volley in kills:
         # Outcomes that were acknowledged show that everything works again; then some requests may pass, few or many.
         await drain.pulse.after("settled", chance.randint(1, 4))
-        drain.allow_more(chance.randint(0, 12))
-        await drain.pulse.after(chance.choice(("sent", "answered")), chance.randint(1, 25))
+        drain.allow_more(chance.randint(9, 15))
+        name = "+".join(sorted(volley))
+        await drain.pulse.after(_MOMENTS[len(pauses[name]) % len(_MOMENTS)], chance.randint(1, 9))
         began = time.monotonic()
-        await asyncio.gather(*(installation.strikes[name]() for name in volley))
+        await asyncio.gather(*(installation.strikes[part]() for part in volley))
+        back = time.monotonic()
         await drain.pulse.after("settled", 1)
-        pauses["+".join(sorted(volley))].append(time.monotonic() - began)
+        pauses[name].append((back - began, time.monotonic() - back))
     for names, seconds in sorted(pauses.items()):
-        _say(f"{names}: {statistics.median(seconds):.1f} s to the next outcome, {max(seconds):.1f} s at the most")
+        starts, works = ([round(each, 1) for each in column] for column in zip(*seconds, strict=True))
+        _say(f"{names}: seconds to start again {starts}, then to the next outcome {works}")
 
 
 async def _unless_broken(working: asyncio.Task[None], killing: Any) -> None:
@@ -179,7 +183,21 @@ async def fleet_aftermath() -> Aftermath:
         fleet = Fleet(directory)
         try:
             await fleet.start()
-            return await undergo(fleet, dict.fromkeys(("tasks", "gateway", "mongod"), rounds(10)), pairs=True)
+            times = dict.fromkeys(("tasks-1", "gateway", "mongod"), rounds(10))
+            return await undergo(fleet, {**times, "agents": 1, "valkey": 1}, pairs=True)
+        finally:
+            await fleet.stop()
+
+
+@pytest.fixture(scope="session")
+async def replicas_aftermath() -> Aftermath:
+    """What is left after two replicas of the tasks service were killed and paused, each while the other went on."""
+    with EphemeralDirectory() as directory:
+        fleet = Fleet(directory, replicas=2)
+        try:
+            await fleet.start()
+            times = dict.fromkeys(("tasks-1", "tasks-2", "mongod", "leader"), rounds(1))
+            return await undergo(fleet, times, pairs=False)
         finally:
             await fleet.stop()
 

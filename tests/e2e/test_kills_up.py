@@ -12,18 +12,6 @@ from tests.e2e.kills_ordeal import Aftermath
 pytestmark = pytest.mark.timeout(3600)
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        invariants.check_creates,
-        invariants.check_replays,
-        invariants.check_outcomes,
-        invariants.check_stale_leases,
-        invariants.check_attempts,
-        invariants.check_answers,
-        invariants.check_history,
-        invariants.check_reader,
-    ],
-)
+@pytest.mark.parametrize("check", invariants.ALL)
 def test_nothing_that_was_promised_gets_lost(up_aftermath: Aftermath, check: Callable[[Aftermath], None]) -> None:
     check(up_aftermath)

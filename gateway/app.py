@@ -23,10 +23,8 @@ from gateway.routing import Face
 from gateway.streams import Streams
 from kit.channels import Channels, Outgoing
 from kit.metrics import Registry, new_registry
-from kit.redis import Wakeups
+from kit.redis import REVOKED_CHANNEL, Wakeups
 from kit.settings import Settings
-
-REVOKED_CHANNEL = "piecework:revoked"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
+REVOKED_CHANNEL = "piecework:revoked"
+"""Where the ids of credentials that have ended are announced, from the service that keeps them to every gateway."""
+
 _log = structlog.get_logger(__name__)
 _SEPARATOR = "\n"
 _MAX_PENDING = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 from piecework.agents.v1 import identity_pb2_grpc
 
 from kit.host import Registration
-from kit.redis import Wakeups
+from kit.redis import REVOKED_CHANNEL, Wakeups
 from kit.target import Resources, Target
 from services.agents.identity.handlers import IdentityHandlers
 from services.agents.identity.service import IdentityService
@@ -16,9 +16,6 @@ from services.agents.sessions.handlers import SessionHandlers
 from services.agents.sessions.loops import ActivityRecorder
 from services.agents.sessions.service import SessionService
 from services.agents.sessions.store import SessionStore
-
-REVOKED_CHANNEL = "piecework:revoked"
-"""Where the ids of credentials that have ended are announced."""
 
 # Of the creating calls only this one may keep its answer for a retry: the answers of the others hold a secret, which is
 # shown once and never stored. A lost answer is made up for by another key, or by opening the session again.

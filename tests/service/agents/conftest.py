@@ -24,11 +24,11 @@ from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
-from kit.redis import Wakeups
+from kit.redis import REVOKED_CHANNEL, Wakeups
 from kit.settings import Settings
 from kit.status import result_of
 from kit.target import Resources
-from services.agents.app import REVOKED_CHANNEL, build
+from services.agents.app import build
 
 GATEWAY = service_caller("gateway")
 

@@ -44,9 +44,6 @@ async def log_out(call: Call) -> schemas.Message:
 
 _NO_SESSION = "An operator's key has no session: 409."
 
-
-_NO_SESSION = "An operator's key has no session: 409."
-
 ROUTES = (
     _route(
         "POST",

@@ -26,7 +26,8 @@ class CommandRecorder(CommandListener):
     def started(self, event: CommandStartedEvent) -> None:
         # Copied at once: the driver goes on with the document that it shows.
         command = decode(encode(event.command))
-        if command[event.command_name] in self._collections:
+        # The driver shows nothing of the commands that log in.
+        if command.get(event.command_name) in self._collections:
             self.commands.append(command | {"$db": event.database_name})
 
     def succeeded(self, event: CommandSucceededEvent) -> None:

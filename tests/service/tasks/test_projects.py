@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from piecework.tasks.v1 import queue_pb2 as pb
+from piecework.tasks.v1 import work_pb2
 
 from kit.caller import ANONYMOUS, READ, Caller
 from kit.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
@@ -142,6 +143,15 @@ async def test_statistics_are_true_counts(platform: TasksPlatform, queue: Queue)
     platform.pass_time(minutes=10)
     later = await stats(platform, queue)
     assert (later.active_agents, later.project.counts.running) == (0, 2)
+
+
+async def test_more_workers_than_a_list_holds_are_counted(platform: TasksPlatform, queue: Queue) -> None:
+    await platform.new_tasks(queue, 1003)
+    await asyncio.gather(*(platform.next(queue, f"agent-{number}") for number in range(1002)))
+    request = work_pb2.LeaseRequest(queue=queue.name, holder="agent-1", max_items=1)
+    await platform.call(platform.work.Lease, request)
+    now = await stats(platform, queue)
+    assert (now.active_agents, now.project.counts.running) == (1002, 1003)
 
 
 async def test_an_empty_project_has_empty_statistics(platform: TasksPlatform, queue: Queue) -> None:

@@ -139,4 +139,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
+TestLife.settings = settings(max_examples=80, stateful_step_count=30, deadline=None, derandomize=True)

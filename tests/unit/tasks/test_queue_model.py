@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.tasks.queue.model import TaskType, dedupe_key, fill_in, template_variables
@@ -13,6 +13,7 @@ NAMES = st.from_regex(r"\A[a-zA-Z][a-zA-Z0-9_]{0,5}\Z")
 VARIABLES = st.dictionaries(NAMES, st.text(max_size=20), max_size=5)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=10).filter(lambda text: "{" not in text and "}" not in text), NAMES)))
 def test_the_variables_of_a_template_are_found(parts: list[tuple[str, str]]) -> None:
     template = "".join(f"{text}{{{{{name}}}}}" for text, name in parts)
@@ -21,6 +22,7 @@ def test_the_variables_of_a_template_are_found(parts: list[tuple[str, str]]) -> 
     assert fill_in(template, values) == "".join(f"{text}<{name}>" for text, name in parts)
 
 
+@settings(max_examples=50, deadline=None)
 @given(VARIABLES)
 def test_values_are_never_looked_into(values: dict[str, str]) -> None:
     hostile = {name: f"{{{{{name}}}}}{value}\\1" for name, value in values.items()}
@@ -34,6 +36,7 @@ def test_what_is_no_variable_stays() -> None:
     assert fill_in(text, {}) == text
 
 
+@settings(max_examples=50, deadline=None)
 @given(VARIABLES, VARIABLES)
 def test_keys_are_equal_exactly_when_the_variables_are(one: dict[str, str], other: dict[str, str]) -> None:
     backwards = dict(reversed(one.items()))

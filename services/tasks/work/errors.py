@@ -42,10 +42,10 @@ def changed_too_often(item_id: str) -> Conflict:
     )
 
 
-def answer_too_large() -> InvalidInput:
-    """The items do not fit into one answer."""
+def answer_too_large(field: str = "limit") -> InvalidInput:
+    """The items do not fit into one answer; `field` says how many they are."""
     message = f"the answer would be larger than {MAX_ANSWER_BYTES // 1024**2} MiB; ask for fewer at a time"
-    return InvalidInput("ANSWER_TOO_LARGE", f"limit: {message}", violations=[FieldViolation("limit", message, "size")])
+    return InvalidInput("ANSWER_TOO_LARGE", f"{field}: {message}", violations=[FieldViolation(field, message, "size")])
 
 
 class DuplicateItem(Exception):

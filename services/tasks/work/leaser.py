@@ -16,6 +16,7 @@ import msgspec
 
 from kit.combiner import Combiner
 from services.tasks.work.steps import expire, hand_out
+from services.tasks.work.weight import MAX_ANSWER_BYTES, Budget, weight
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -29,6 +30,8 @@ _MAX_REQUESTS = 128
 _MAX_ROUNDS = 1000
 _MAX_EXPIRED = 500
 _LOOK_AHEAD = 64
+# However many are asked for at once: a look is held in memory.
+_MAX_LOOK = 1000
 # How long other replicas' expired leases and more urgent items may go unseen on a busy queue.
 _LOOK_AHEAD_AGE = timedelta(milliseconds=200)
 
@@ -51,15 +54,32 @@ class LeaseDemand(msgspec.Struct, frozen=True):
 class _Order:
     """A demand, and what it has been given so far."""
 
-    __slots__ = ("demand", "items")
+    __slots__ = ("demand", "full", "items")
 
     def __init__(self, demand: LeaseDemand) -> None:
         self.demand = demand
         self.items: list[WorkItem] = []
+        self.full = False
 
     @property
     def missing(self) -> int:
-        return self.demand.max_items - len(self.items)
+        return 0 if self.full else self.demand.max_items - len(self.items)
+
+    def take(self, waiting: deque[WorkItem]) -> list[WorkItem]:
+        """Take items from the front of `waiting`, no more than one answer can carry: the rest stays for others.
+
+        The first one always fits.
+        """
+        taken: list[WorkItem] = []
+        budget: Budget | None = None
+        while waiting and len(taken) < self.missing:
+            if taken or self.items:
+                budget = budget or Budget(MAX_ANSWER_BYTES - sum(map(weight, [*self.items, *taken])))
+                if not budget.spend(waiting[0]):
+                    self.full = True
+                    break
+            taken.append(waiting.popleft())
+        return taken
 
 
 class _Line:
@@ -134,7 +154,7 @@ class Leaser:
                 line.ahead.clear()
             return True
         demand, wanted = hungry[0].demand, sum(order.missing for order in hungry)
-        limit = max(wanted, _LOOK_AHEAD) if busy else wanted
+        limit = min(max(wanted, _LOOK_AHEAD) if busy else wanted, _MAX_LOOK)
         survey = await self._store.survey(demand.queue, now, list(seats), limit, demand.operator_id)
         line.ahead, line.seen_at = deque(survey.waiting), now
         if survey.expired:
@@ -147,16 +167,16 @@ class Leaser:
             if order is not None and order in hungry:
                 order.items = [item]
                 hungry.remove(order)
-        # Only a lost race makes another look worth while: the queue had more, and others took it.
-        return not await self._hand_out(line.ahead, hungry)
+        # Another look is worth while after a lost race, for others took what was seen, and when not all was seen.
+        return not await self._hand_out(line.ahead, hungry) or len(survey.waiting) == limit
 
     async def _hand_out(self, waiting: deque[WorkItem], hungry: list[_Order]) -> bool:
         """Lease items from the front of `waiting`; False when somebody else was faster with one of them."""
-        takers = [order for order in hungry for _ in range(order.missing)][: len(waiting)]
         now = self._clock.now()
-        steps = [hand_out(waiting.popleft(), order.demand.holder, now, seat=order.demand.seat) for order in takers]
+        taken = [(order, item) for order in hungry for item in order.take(waiting)]
+        steps = [hand_out(item, order.demand.holder, now, seat=order.demand.seat) for order, item in taken]
         landed = await self._changes.apply_many(steps)
-        for step, order, ok in zip(steps, takers, landed, strict=True):
+        for step, (order, _), ok in zip(steps, taken, landed, strict=True):
             if ok:
                 order.items.append(step.after)
         hungry[:] = [order for order in hungry if order.missing]

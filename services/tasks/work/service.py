@@ -14,10 +14,11 @@ import msgspec
 from kit.caller import WORK, WRITE, Caller
 from kit.errors import DomainError, InvalidInput
 from kit.ids import new_id
-from services.tasks.work.errors import item_exists, item_not_found
+from services.tasks.work.errors import answer_too_large, item_exists, item_not_found
 from services.tasks.work.leaser import LeaseDemand
 from services.tasks.work.model import DELETED, QUEUED, WorkItem
 from services.tasks.work.steps import Claim, Ending, end, extend
+from services.tasks.work.weight import Budget
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -70,7 +71,7 @@ class WorkService:
 
         Raises:
             AlreadyExists: ITEM_EXISTS; the items before and after the one that exists are stored.
-            InvalidInput: OPERATOR_REQUIRED when a service names none.
+            InvalidInput: OPERATOR_REQUIRED when a service names none; ANSWER_TOO_LARGE, then nothing is stored.
         """
         caller.require(WRITE)
         owner = operator_id or caller.operator_id
@@ -94,6 +95,9 @@ class WorkService:
             )
             for item in new
         ]
+        budget = Budget()
+        if not all(budget.spend(item) for item in items):
+            raise answer_too_large("items")
         outcomes = await self._store.insert_many(items, actor_of(caller))
         self._leaser.look_again(queue)
         self._ring(queue, owner, [item for item, outcome in zip(items, outcomes, strict=True) if outcome is None], now)

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from launch.terminal import err, out, say_json
+from launch.terminal import err, say_json
 
 Row = Mapping[str, Any]
+
+_WIDEST = 10_000
 
 
 def moment(at: Timestamp) -> str | None:
@@ -46,7 +49,7 @@ def _print_table(rows: Sequence[Row]) -> None:
         table.add_column(name, no_wrap=True, overflow="ignore")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    out.print(table, crop=False)
+    Console(highlight=False, width=_WIDEST).print(table)
 
 
 def _cell(value: Any) -> str:

@@ -193,8 +193,8 @@ async def test_what_cannot_work_is_refused_before_it_begins(up: Up, arguments: t
 
 
 async def test_a_worker_outlives_a_crash_of_the_platform_and_heeds_its_limits(memory_dir: Path) -> None:
-    limits = {"PIECEWORK_QUEUE_RATE_LIMIT": "8/1 second"}
-    first = await Up.start(memory_dir / "data", **limits)
+    limit = "8/1 second"
+    first = await Up.start(memory_dir / "data", PIECEWORK_QUEUE_RATE_LIMIT=limit)
     async with aiohttp.ClientSession(first.gateway, headers={"x-api-key": first.key}) as http:
         board = await Board.open(http)
         await board.post(*map(str, range(10)))
@@ -206,7 +206,8 @@ async def test_a_worker_outlives_a_crash_of_the_platform_and_heeds_its_limits(me
     await first.crash()
     gate.touch()
     await heard(worker, "trying again")
-    second = await Up.start(first.data_dir, port=int(first.gateway.rpartition(":")[2]), **limits)
+    port = int(first.gateway.rpartition(":")[2])
+    second = await Up.start(first.data_dir, port=port, PIECEWORK_QUEUE_RATE_LIMIT=limit)
     try:
         ended = await finish(worker)
         assert "10 completed" in ended.out, ended

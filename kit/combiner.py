@@ -103,6 +103,13 @@ class Combiner(Generic[Item, Result]):
             outcomes = await asyncio.create_task(self._run([entry.item for entry in batch]), context=batch[0].context)
         except Exception as error:  # noqa: BLE001 - every failure of the write belongs to its callers
             outcomes = [error] * len(batch)
+        except asyncio.CancelledError:
+            # Whoever cancels a write must not leave its callers waiting for ever, nor those who wait behind them.
+            for entry in batch:
+                entry.future.cancel()
+            if (drain := asyncio.current_task()) is not None and drain.cancelling():
+                raise
+            return
         for entry, outcome in zip(batch, outcomes, strict=True):
             if entry.future.done():
                 continue

@@ -91,6 +91,19 @@ async def test_a_write_that_fails_fails_its_callers_only() -> None:
     assert await combiner.submit(7) == 7
 
 
+async def test_a_write_that_is_cancelled_cancels_its_callers_only() -> None:
+    async def write(items: Sequence[int]) -> list[int]:
+        if 1 in items:
+            raise asyncio.CancelledError
+        return list(items)
+
+    combiner = Combiner(write, max_batch=1)
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*(combiner.submit(item) for item in (1, 2)), return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert outcomes[1] == 2
+
+
 async def test_a_caller_that_leaves_while_it_waits_takes_its_item_back() -> None:
     writer = Writer(held=True)
     combiner = Combiner(writer)

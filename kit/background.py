@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -34,9 +35,13 @@ class Background:
 async def _keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while True:
+        began = time.monotonic()
         try:
             await run()
         except Exception:  # noqa: BLE001 - whatever it is, the loop has to go on
             _log.exception("a background loop broke and starts again", loop=name, pause_seconds=pause)
+        if time.monotonic() - began > _LONGEST_PAUSE_SECONDS:
+            # It went well for long: what broke it now is not what broke it then.
+            pause = _FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

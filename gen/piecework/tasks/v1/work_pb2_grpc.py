@@ -80,14 +80,16 @@ class WorkServiceServicer:
     """
 
     def Enqueue(self, request, context):
-        """Puts items on a queue, all of them or none that has an id already. Errors: ALREADY_EXISTS (ITEM_EXISTS).
+        """Puts items on a queue, in their order. Errors: ALREADY_EXISTS (ITEM_EXISTS; the items with other ids are stored),
+        INVALID_ARGUMENT (OPERATOR_REQUIRED, ANSWER_TOO_LARGE; nothing is stored).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Lease(self, request, context):
-        """Leases up to max_items items, oldest first within a priority. Waits for the first one if asked to.
+        """Leases up to max_items items, and no more than one answer can carry, oldest first within a priority. Waits for the
+        first one if asked to. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (PROJECT_CLOSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,9 +39,13 @@ class WorkServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkServiceAsyncStub: ...
     Enqueue: _grpc.UnaryUnaryMultiCallable[_work_pb2.EnqueueRequest, _work_pb2.EnqueueResponse]
-    """Puts items on a queue, all of them or none that has an id already. Errors: ALREADY_EXISTS (ITEM_EXISTS)."""
+    """Puts items on a queue, in their order. Errors: ALREADY_EXISTS (ITEM_EXISTS; the items with other ids are stored),
+    INVALID_ARGUMENT (OPERATOR_REQUIRED, ANSWER_TOO_LARGE; nothing is stored).
+    """
     Lease: _grpc.UnaryUnaryMultiCallable[_work_pb2.LeaseRequest, _work_pb2.LeaseResponse]
-    """Leases up to max_items items, oldest first within a priority. Waits for the first one if asked to."""
+    """Leases up to max_items items, and no more than one answer can carry, oldest first within a priority. Waits for the
+    first one if asked to. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (PROJECT_CLOSED).
+    """
     Complete: _grpc.UnaryUnaryMultiCallable[_work_pb2.CompleteRequest, _work_pb2.CompleteResponse]
     """Accepts results. One outcome per entry: an entry's failure never touches another's."""
     Fail: _grpc.UnaryUnaryMultiCallable[_work_pb2.FailRequest, _work_pb2.FailResponse]
@@ -62,9 +66,13 @@ class WorkServiceAsyncStub(WorkServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Enqueue: _aio.UnaryUnaryMultiCallable[_work_pb2.EnqueueRequest, _work_pb2.EnqueueResponse]  # type: ignore[assignment]
-    """Puts items on a queue, all of them or none that has an id already. Errors: ALREADY_EXISTS (ITEM_EXISTS)."""
+    """Puts items on a queue, in their order. Errors: ALREADY_EXISTS (ITEM_EXISTS; the items with other ids are stored),
+    INVALID_ARGUMENT (OPERATOR_REQUIRED, ANSWER_TOO_LARGE; nothing is stored).
+    """
     Lease: _aio.UnaryUnaryMultiCallable[_work_pb2.LeaseRequest, _work_pb2.LeaseResponse]  # type: ignore[assignment]
-    """Leases up to max_items items, oldest first within a priority. Waits for the first one if asked to."""
+    """Leases up to max_items items, and no more than one answer can carry, oldest first within a priority. Waits for the
+    first one if asked to. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (PROJECT_CLOSED).
+    """
     Complete: _aio.UnaryUnaryMultiCallable[_work_pb2.CompleteRequest, _work_pb2.CompleteResponse]  # type: ignore[assignment]
     """Accepts results. One outcome per entry: an entry's failure never touches another's."""
     Fail: _aio.UnaryUnaryMultiCallable[_work_pb2.FailRequest, _work_pb2.FailResponse]  # type: ignore[assignment]
@@ -88,7 +96,9 @@ class WorkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _work_pb2.EnqueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_work_pb2.EnqueueResponse, _abc.Awaitable[_work_pb2.EnqueueResponse]]:
-        """Puts items on a queue, all of them or none that has an id already. Errors: ALREADY_EXISTS (ITEM_EXISTS)."""
+        """Puts items on a queue, in their order. Errors: ALREADY_EXISTS (ITEM_EXISTS; the items with other ids are stored),
+        INVALID_ARGUMENT (OPERATOR_REQUIRED, ANSWER_TOO_LARGE; nothing is stored).
+        """
 
     @_abc_1.abstractmethod
     def Lease(
@@ -96,7 +106,9 @@ class WorkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _work_pb2.LeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_work_pb2.LeaseResponse, _abc.Awaitable[_work_pb2.LeaseResponse]]:
-        """Leases up to max_items items, oldest first within a priority. Waits for the first one if asked to."""
+        """Leases up to max_items items, and no more than one answer can carry, oldest first within a priority. Waits for the
+        first one if asked to. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (PROJECT_CLOSED).
+        """
 
     @_abc_1.abstractmethod
     def Complete(

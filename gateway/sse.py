@@ -64,13 +64,16 @@ class Watch:
 
         Raises:
             AioRpcError: the service refuses, or cannot be reached.
+            Failure: 503, it says nothing.
         """
         request = events_pb2.WatchRequest(stream=self._stream, after_seq=self.after)
         options = self._call.peers.outgoing(self._call.identity.caller, timeout=None)
         self.close()
         self._rpc = self._call.peers.events.Watch(request, **options)
-        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
-            first = await self._rpc.read()
+        first: Any = grpc.aio.EOF
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+                first = await self._rpc.read()
         if first is grpc.aio.EOF:
             raise Failure(503, "Service Unavailable", headers={"Retry-After": "1"})
         self.position = first.position.seq
@@ -110,7 +113,7 @@ class Watch:
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _LOST:
                     return False
-            except (Failure, TimeoutError):
+            except Failure:
                 continue
             else:
                 return True

@@ -18,9 +18,12 @@ def describe(task: LeasedTask, agent: str, file: Path, inherited: Mapping[str, s
     """Return the environment of a command.
 
     Each variable of the task is there under its own name and under that name in upper case; where two names differ only
-    by case, the exact one wins. The worker's key is not passed on: a command needs no access to the queue.
+    by case, the exact one wins. Of Piecework's own variables only the gateway's address is passed on: a command may be
+    somebody else's and needs no key.
     """
-    own = {name: value for name, value in inherited.items() if name != KEY_VARIABLE and not name.startswith(_PREFIX)}
+    own = {
+        name: value for name, value in inherited.items() if name == URL_VARIABLE or not name.startswith("PIECEWORK_")
+    }
     variables = task.fields.variables
     upper = {_PREFIX + name.upper(): value for name, value in sorted(variables.items())}
     exact = {_PREFIX + name: value for name, value in variables.items()}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kit.errors import DomainError
 from services.tasks.work.errors import changed_too_often, item_not_found
 from services.tasks.work.model import DELETED, LEASED, Transition, WorkItem
+from services.tasks.work.weight import weight
 
 if TYPE_CHECKING:
     from services.tasks.work.doorbell import Doorbell
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _MAX_TRIES = 8
 _MAX_REMEMBERED = 4096
+# Larger items are read again: what is remembered stays under 64 MiB.
+_MAX_REMEMBERED_BYTES = 16_384
 
 Decision = Callable[[WorkItem], Transition | None]
 
@@ -107,7 +110,7 @@ class WorkChanges:
         after = step.after
         for observer in self._observers:
             observer(step)
-        if after.state == LEASED:
+        if after.state == LEASED and weight(after) <= _MAX_REMEMBERED_BYTES:
             self._leased[after.id] = after
             if len(self._leased) > _MAX_REMEMBERED:
                 self._leased.popitem(last=False)

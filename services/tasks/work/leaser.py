@@ -30,6 +30,7 @@ _MAX_REQUESTS = 128
 _MAX_ROUNDS = 1000
 _MAX_EXPIRED = 500
 _LOOK_AHEAD = 64
+_LIGHT_BYTES = 16_384
 # However many are asked for at once: a look is held in memory.
 _MAX_LOOK = 1000
 # How long other replicas' expired leases and more urgent items may go unseen on a busy queue.
@@ -85,12 +86,23 @@ class _Order:
 class _Line:
     """Those who ask for work of one queue, and what a busy queue was seen to hold a moment ago."""
 
-    __slots__ = ("ahead", "combiner", "seen_at")
+    __slots__ = ("_is_light", "ahead", "combiner", "seen_at")
 
     def __init__(self, combiner: Combiner[LeaseDemand, list[WorkItem]], seen_at: datetime) -> None:
         self.combiner = combiner
         self.ahead: deque[WorkItem] = deque()
         self.seen_at = seen_at
+        self._is_light = True
+
+    def see(self, waiting: list[WorkItem], now: datetime) -> None:
+        """Note what the queue holds."""
+        self.ahead, self.seen_at = deque(waiting), now
+        self._is_light = all(weight(item) <= _LIGHT_BYTES for item in waiting)
+
+    def rest(self) -> None:
+        """Keep for the next batch what is left, unless it is heavy."""
+        if not self._is_light:
+            self.ahead.clear()
 
 
 class Leaser:
@@ -114,8 +126,7 @@ class Leaser:
         key = (demand.queue, demand.operator_id)
         line = self._lines.get(key)
         if line is None:
-            if len(self._lines) >= _MAX_LINES:
-                self._lines = {key: busy for key, busy in self._lines.items() if not busy.combiner.idle}
+            self._tidy()
             line = self._lines[key] = _Line(Combiner(self._serve, max_batch=_MAX_REQUESTS), self._clock.now())
         return await line.combiner.submit(demand)
 
@@ -134,6 +145,14 @@ class Leaser:
             if name == queue:
                 line.ahead.clear()
 
+    def _tidy(self) -> None:
+        """Forget what lines saw that nobody stands in now, and those lines when they are many."""
+        for line in self._lines.values():
+            if line.combiner.idle:
+                line.ahead.clear()
+        if len(self._lines) >= _MAX_LINES:
+            self._lines = {key: line for key, line in self._lines.items() if not line.combiner.idle}
+
     async def _serve(self, demands: Sequence[LeaseDemand]) -> list[list[WorkItem]]:
         line = self._lines[demands[0].queue, demands[0].operator_id]
         orders = [_Order(demand) for demand in demands]
@@ -143,6 +162,7 @@ class Leaser:
         for _ in range(_MAX_ROUNDS):
             if not hungry or not await self._round(line, hungry, seats):
                 break
+        line.rest()
         return [seats[order.demand.holder].items if order.demand.seat else order.items for order in orders]
 
     async def _round(self, line: _Line, hungry: list[_Order], seats: dict[str, _Order]) -> bool:
@@ -156,7 +176,7 @@ class Leaser:
         demand, wanted = hungry[0].demand, sum(order.missing for order in hungry)
         limit = min(max(wanted, _LOOK_AHEAD) if busy else wanted, _MAX_LOOK)
         survey = await self._store.survey(demand.queue, now, list(seats), limit, demand.operator_id)
-        line.ahead, line.seen_at = deque(survey.waiting), now
+        line.see(survey.waiting, now)
         if survey.expired:
             # What comes back may be older than what waits: look again.
             await self._expire(survey.expired)

@@ -64,5 +64,10 @@ class Reaper:
             if now.timestamp() < due:
                 continue
             self._looked_at[queue] = now.timestamp()
-            reclaimed += len(await self._leaser.reclaim(queue))
+            try:
+                reclaimed += len(await self._leaser.reclaim(queue))
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - what is wrong with one queue must not keep the others waiting
+                _log.exception("expired leases of a queue cannot be taken back", queue=queue)
         return reclaimed

@@ -124,7 +124,7 @@ def _proof(caller: Caller, claim: Claim) -> Claim:
     """
     if claim.holder is not None:
         return claim
-    if caller.kind == "session":
+    if caller.kind in ("session", "agent"):
         return Claim(caller.name, claim.token)
     if claim.token is None:
         raise agent_name_required()

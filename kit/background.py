@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 30.0
+_CANCEL_AGAIN_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -26,10 +27,21 @@ class Background:
 
     async def close(self) -> None:
         """End the loops and wait until they have ended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         self._tasks.clear()
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended, however they do.
+
+    Drivers sometimes take a cancellation for the end of a timeout of their own, when both come together, and go on. So
+    it is repeated.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -15,6 +15,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
+from kit.background import end
+
 REVOKED_CHANNEL = "piecework:revoked"
 """Where the ids of credentials that have ended are announced, from the service that keeps them to every gateway."""
 
@@ -107,9 +109,7 @@ class Wakeups:
 
     async def close(self) -> None:
         """Stop listening and sending."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         self._tasks = []
 
     def _deliver_local(self) -> None:

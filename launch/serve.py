@@ -19,8 +19,10 @@ from launch.failures import explained
 from launch.loop import run, settle
 from launch.platform import Platform
 from launch.signals import StopSignals
+from launch.stopping import stop_within
 from launch.terminal import say
 
+_STOP_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +58,8 @@ async def _serve(settings: Settings, names: Sequence[str], peers: dict[str, str]
         with explained("cannot serve", "Try piecework doctor with the same environment."):
             platform = Platform(settings, services, address, peers)
             http = "" if targets.GATEWAY in names else await _open_metrics(stack, settings, platform)
-            stack.push_async_callback(platform.stop)
+            # The gateway and then the services may each take that long for what is under way.
+            stack.push_async_callback(stop_within, 2 * settings.drain_seconds + _STOP_SECONDS, platform.stop)
             await platform.start()
             http = http or addresses.url(settings.host, await platform.open_gateway(settings.host, settings.port))
         places = [http, *([f"grpc://{addresses.authority(settings.host, platform.grpc_port)}"] if services else [])]

@@ -23,6 +23,7 @@ from launch.failures import explained
 from launch.loop import settle
 from launch.places import DataDirectory, PlatformSecrets, RunningPlatform
 from launch.signals import StopSignals
+from launch.stopping import stop_within
 from launch.terminal import err
 from launch.up.claim import Premises, claim
 from launch.up.greeting import greet
@@ -117,7 +118,7 @@ class Installation:
         settings = self._configure(premises.public, engines)
         port = listener.getsockname()[1]
         platform = Platform(settings, targets.SERVICES, f"{_GRPC_HOST}:{settings.grpc_port}", {})
-        stack.push_async_callback(_within, _STOP_SECONDS, platform.stop)
+        stack.push_async_callback(stop_within, _STOP_SECONDS, platform.stop)
         await platform.start()
         first_start = FirstStart(platform.channels, platform.outgoing, premises.public)
         credentials = await first_start.complete(addresses.url(self._host, port))
@@ -152,15 +153,6 @@ class Installation:
 def _load_services() -> None:
     for module in ("launch.platform", "launch.first_start", *(f"services.{name}.app" for name in targets.SERVICES)):
         import_module(module)
-
-
-async def _within(seconds: float, stop: Any) -> None:
-    """Stop something; what does not end in time is left to the end of the process."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop()
-    except TimeoutError:
-        _log.warning("a part of the platform did not end in time", seconds=seconds)
 
 
 async def _unless(event: asyncio.Event, job: Coroutine[Any, Any, None]) -> bool:

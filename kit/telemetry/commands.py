@@ -17,6 +17,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+_SIGNING_IN = frozenset({"saslStart", "saslContinue", "hello", "ping"})
 _MAX_OPEN = 4096
 
 
@@ -32,8 +33,8 @@ class CommandSpans(CommandListener):
         self._open: dict[Any, Span] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Begin a span, if what runs here is traced."""
-        if not trace.get_current_span().is_recording():
+        """Begin a span, if what runs here is traced; a new connection that signs in is no part of it."""
+        if event.command_name in _SIGNING_IN or not trace.get_current_span().is_recording():
             return
         collection = _collection(event)
         span = self._tracer.start_span(

@@ -48,19 +48,19 @@ def test_a_line_says_when_how_severe_and_what(read: Read) -> None:
 
 def test_what_is_less_severe_than_the_level_is_left_out(read: Read) -> None:
     structlog.get_logger().debug("details")
-    logging.getLogger("some.library").debug("details")
+    logging.getLogger("another.package").debug("details")
     assert read() == []
 
 
 def test_libraries_end_up_in_the_same_lines(read: Read) -> None:
-    logging.getLogger("some.library").warning("%d of %d", 1, 2)
+    logging.getLogger("another.package").warning("%d of %d", 1, 2)
     (line,) = read()
-    assert (line["level"], line["event"], line["logger"]) == ("warning", "1 of 2", "some.library")
+    assert (line["level"], line["event"], line["logger"]) == ("warning", "1 of 2", "another.package")
 
 
 def test_a_library_with_a_wrong_format_is_logged_anyway(read: Read) -> None:
     ours = logging.getLogger().handlers[0]  # the handlers of pytest would raise
-    ours.handle(logging.LogRecord("some.library", logging.WARNING, __file__, 1, "%d of %d", ("one",), None))
+    ours.handle(logging.LogRecord("another.package", logging.WARNING, __file__, 1, "%d of %d", ("one",), None))
     assert read()[0]["event"] == "%d of %d"
 
 
@@ -70,7 +70,7 @@ def test_an_exception_brings_its_stack(read: Read) -> None:
     except ValueError as error:
         structlog.get_logger().exception("failed")
         structlog.get_logger().error("failed", exc_info=error)
-        logging.getLogger("some.library").exception("failed")
+        logging.getLogger("another.package").exception("failed")
     lines = read()
     assert len(lines) == 3
     for line in lines:
@@ -81,7 +81,7 @@ def test_an_exception_brings_its_stack(read: Read) -> None:
 def test_no_secret_gets_through_wherever_it_stands(read: Read) -> None:
     log = structlog.get_logger()
     log.info(f"key {SECRET}", header=f"Bearer {SECRET}", nested={"list": [SECRET], SECRET: 1}, thing=Exception(SECRET))
-    logging.getLogger("some.library").warning("key %s", SECRET)
+    logging.getLogger("another.package").warning("key %s", SECRET)
     structlog.get_logger().info("url", uri="mongodb://user:hunter2@host/db")
     text = json.dumps(read())
     assert SECRET not in text

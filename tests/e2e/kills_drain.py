@@ -15,7 +15,8 @@ from tests.e2e.kills_record import Create, Promise, Pulse, Record
 
 WORKERS = 8
 _BACKLOG = 30
-_POSTS_AT_ONCE = 24
+_POSTERS = 3
+_SOON_SECONDS = 0.1
 _MAX_BULK = 12
 
 
@@ -47,7 +48,7 @@ class Drain:
         self._owner = Client(http, key, self.record, self.pulse)
         self._type_id = ""
         self._last_number = 0
-        self._wanted = _BACKLOG
+        self._allowed = 0
         self._posted = asyncio.Event()
         self._lost: list[asyncio.Task[None]] = []
         self._handed_on: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -64,7 +65,7 @@ class Drain:
 
     def allow_more(self, count: int) -> None:
         """Let the posters make about `count` tasks now, so that something is under way."""
-        self._wanted = max(_BACKLOG, self.record.open + count)
+        self._allowed = self._last_number + count
 
     async def run(self) -> None:
         """Make and drain tasks until `enough` is set and every task has its outcome."""
@@ -95,18 +96,23 @@ class Drain:
 
     async def _post(self) -> None:
         """Keep the queue filled, some tasks at a time and some alone."""
-        posting: set[asyncio.Task[None]] = set()
-        while not self.enough.is_set():
-            if self.record.open < self._wanted and len(posting) < _POSTS_AT_ONCE:
-                create = self._next_create()
-                task = asyncio.create_task(self._accept(create))
-                posting.add(task)
-                task.add_done_callback(posting.discard)
-            await self.pulse.after("sent", 1)
-            for done in [task for task in posting if task.done()]:
-                done.result()
-        await _all(list(posting))
+        await _all([self._post_one_after_the_other() for _ in range(_POSTERS)])
         self._posted.set()
+
+    async def _post_one_after_the_other(self) -> None:
+        slow: set[asyncio.Task[None]] = set()
+        while not self.enough.is_set():
+            if self.record.open >= _BACKLOG and self._last_number >= self._allowed:
+                await self.pulse.after("answered", 1)
+                continue
+            create = asyncio.create_task(self._accept(self._next_create()))
+            # A request that is not answered soon goes on by itself: one that waits for its key must not stop the rest.
+            await asyncio.wait({create}, timeout=_SOON_SECONDS)
+            slow.add(create)
+            for done in [task for task in slow if task.done()]:
+                done.result()
+                slow.discard(done)
+        await _all(list(slow))
 
     def _next_create(self) -> Create:
         size = self._chance.randint(2, _MAX_BULK) if self._chance.random() < 0.3 else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,10 +20,11 @@ from kit import mongo
 from kit.caller import CallerSigner, service_caller
 from kit.channels import Outgoing
 from kit.engines import EngineError, MongodEngine, Supervisor, ValkeyEngine, ports
-from tests.e2e.piecework import LIMIT_SECONDS, READY, Up, descendants, spawn, until
+from tests.e2e.piecework import LIMIT_SECONDS, READY, Up, descendants, finish, spawn, until
 
 _CALLER_KEY = "0123456789abcdef0123456789abcdef"
 _PREFIX = "kills"
+_FIRST_PORT, _LAST_PORT = 10_000, 19_999
 
 
 class Installation(Protocol):
@@ -66,10 +68,9 @@ class Member:
         """Start it and wait until it serves."""
         process = self._process = await spawn("serve", self._target, **self._settings)
         assert process.stdout is not None
-        assert process.stderr is not None
         async with asyncio.timeout(LIMIT_SECONDS):
             line = (await process.stdout.readline()).decode()
-        assert READY.match(line), (await process.stderr.read()).decode()
+        assert READY.match(line), (await finish(process)).err
 
     async def restart(self) -> None:
         """Kill it, and start it again on the same ports."""
@@ -119,7 +120,7 @@ class Fleet:
         """Start everything, and make an operator with a key."""
         await asyncio.gather(self._mongod.start(), self._valkey.start())
         self._supervisor.start()
-        agents, gateway, *tasks = (ports.free_port() for _ in range(2 + len(self._replicas)))
+        agents, gateway, *tasks = (_free_port() for _ in range(2 + len(self._replicas)))
         at_agents = {"PIECEWORK_AGENTS_ADDRESS": f"127.0.0.1:{agents}"}
         all_tasks = ",".join(f"127.0.0.1:{port}" for port in tasks)
         peers = {**at_agents, "PIECEWORK_TASKS_ADDRESS": f"ipv4:///{all_tasks}"}
@@ -209,7 +210,7 @@ class OneProcess:
 
     async def start(self) -> None:
         """Start it."""
-        self._up = await Up.start(self._directory, "--rate-limits", "off")
+        self._up = await Up.start(self._directory, "--rate-limits", "off", port=_free_port())
         self.gateway, self.key = self._up.gateway, self._up.key
 
     async def stop(self) -> None:
@@ -258,6 +259,13 @@ def _program(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def _free_port() -> int:
+    """Return a free port that nobody takes while its owner is dead: engines and clients are given higher ones."""
+    while not ports.is_free(port := random.randint(_FIRST_PORT, _LAST_PORT)):
+        pass
+    return port
 
 
 async def _make_key(address: str) -> str:

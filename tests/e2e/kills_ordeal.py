@@ -110,7 +110,7 @@ async def _kill(installation: Installation, drain: Drain, kills: list[list[str]]
     pauses: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for volley in kills:
         # Outcomes that were acknowledged show that everything works again; then some requests may pass, few or many.
-        await drain.pulse.after("settled", chance.randint(1, 4))
+        await drain.pulse.after("settled", chance.randint(8, 24))
         drain.allow_more(chance.randint(9, 15))
         name = "+".join(sorted(volley))
         await drain.pulse.after(_MOMENTS[len(pauses[name]) % len(_MOMENTS)], chance.randint(1, 9))

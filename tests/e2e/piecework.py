@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 READY = re.compile(r"piecework ready: (\S+)")
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_SECONDS = 60.0
-
+_TETHER = REPOSITORY / "kit" / "engines" / "tether.py"
 
 _spawned: list[Process] = []
 
@@ -38,8 +38,9 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 async def spawn(*arguments: str | Path, **extra: str) -> Process:
-    """Start `piecework` with these arguments and environment variables."""
-    command = [sys.executable, "-m", "launch", *map(str, arguments)]
+    """Start `piecework` with these arguments and environment variables; it does not outlive this process."""
+    tie = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())]
+    command = [*tie, sys.executable, "-m", "launch", *map(str, arguments)]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=REPOSITORY, env=environment(**extra), stdout=PIPE, stderr=PIPE, start_new_session=True
     )

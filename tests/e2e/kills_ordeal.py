@@ -74,7 +74,7 @@ async def undergo(installation: Installation, times: dict[str, int], *, pairs: b
     _say(f"seed {seed()}, kills: {', '.join('+'.join(volley) for volley in kills)}")
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(installation.gateway, timeout=timeout) as http:
-        drain = Drain(http, installation.key, chance)
+        drain = Drain(http, installation.key, random.Random(seed()))
         await drain.open()
         reader = Reader(http, installation.key, drain.project_id)
         reading, working = asyncio.create_task(reader.run()), asyncio.create_task(drain.run())

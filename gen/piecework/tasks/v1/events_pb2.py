@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpiecework/tasks/v1/events.proto\x12\x12piecework.tasks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n\x0cWatchRequest\x12.\n\x06stream\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^project:[0-9a-f-]{36}$\x12\x1f\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xa0\x01\n\rWatchResponse\x12\x30\n\x08position\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.PositionH\x00\x12*\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x19.piecework.tasks.v1.EventH\x00\x12&\n\x03gap\x18\x03 \x01(\x0b\x32\x17.piecework.tasks.v1.GapH\x00\x42\t\n\x07message\"\x17\n\x08Position\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"\xaa\x01\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06stream\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12&\n\x02\x61t\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdata_json\x18\t \x01(\t\"\'\n\x03Gap\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x03\x12\x0e\n\x06to_seq\x18\x02 \x01(\x03\x32^\n\x0c\x45ventService\x12N\n\x05Watch\x12 .piecework.tasks.v1.WatchRequest\x1a!.piecework.tasks.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpiecework/tasks/v1/events.proto\x12\x12piecework.tasks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x01\n\x0cWatchRequest\x12U\n\x06stream\x18\x01 \x01(\tBE\xbaHBr@2>^(project:[0-9a-f-]{36}|(task|agent):[1-9][0-9]{0,17}|market)$\x12\x1f\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xa0\x01\n\rWatchResponse\x12\x30\n\x08position\x18\x01 \x01(\x0b\x32\x1c.piecework.tasks.v1.PositionH\x00\x12*\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x19.piecework.tasks.v1.EventH\x00\x12&\n\x03gap\x18\x03 \x01(\x0b\x32\x17.piecework.tasks.v1.GapH\x00\x42\t\n\x07message\"\x17\n\x08Position\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"\xaa\x01\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06stream\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12&\n\x02\x61t\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdata_json\x18\t \x01(\t\"\'\n\x03Gap\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x03\x12\x0e\n\x06to_seq\x18\x02 \x01(\x03\x32^\n\x0c\x45ventService\x12N\n\x05Watch\x12 .piecework.tasks.v1.WatchRequest\x1a!.piecework.tasks.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'piecework.tasks.v1.events_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WATCHREQUEST'].fields_by_name['stream']._loaded_options = None
-  _globals['_WATCHREQUEST'].fields_by_name['stream']._serialized_options = b'\272H\033r\0312\027^project:[0-9a-f-]{36}$'
+  _globals['_WATCHREQUEST'].fields_by_name['stream']._serialized_options = b'\272HBr@2>^(project:[0-9a-f-]{36}|(task|agent):[1-9][0-9]{0,17}|market)$'
   _globals['_WATCHREQUEST'].fields_by_name['after_seq']._loaded_options = None
   _globals['_WATCHREQUEST'].fields_by_name['after_seq']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_WATCHREQUEST']._serialized_start=117
-  _globals['_WATCHREQUEST']._serialized_end=226
-  _globals['_WATCHRESPONSE']._serialized_start=229
-  _globals['_WATCHRESPONSE']._serialized_end=389
-  _globals['_POSITION']._serialized_start=391
-  _globals['_POSITION']._serialized_end=414
-  _globals['_EVENT']._serialized_start=417
-  _globals['_EVENT']._serialized_end=587
-  _globals['_GAP']._serialized_start=589
-  _globals['_GAP']._serialized_end=628
-  _globals['_EVENTSERVICE']._serialized_start=630
-  _globals['_EVENTSERVICE']._serialized_end=724
+  _globals['_WATCHREQUEST']._serialized_start=118
+  _globals['_WATCHREQUEST']._serialized_end=266
+  _globals['_WATCHRESPONSE']._serialized_start=269
+  _globals['_WATCHRESPONSE']._serialized_end=429
+  _globals['_POSITION']._serialized_start=431
+  _globals['_POSITION']._serialized_end=454
+  _globals['_EVENT']._serialized_start=457
+  _globals['_EVENT']._serialized_end=627
+  _globals['_GAP']._serialized_start=629
+  _globals['_GAP']._serialized_end=668
+  _globals['_EVENTSERVICE']._serialized_start=670
+  _globals['_EVENTSERVICE']._serialized_end=764
 # @@protoc_insertion_point(module_scope)

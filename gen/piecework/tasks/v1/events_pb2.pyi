@@ -26,7 +26,9 @@ class WatchRequest(_message.Message):
     STREAM_FIELD_NUMBER: _builtins.int
     AFTER_SEQ_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
-    """The stream, for example `project:<uuid>`."""
+    """The stream: `project:<uuid>`, `task:<number>` of the market, `agent:<number>` for what concerns an agent and its
+    operator in the market, or `market` for all of the market (services only).
+    """
     after_seq: _builtins.int
     """Replay what came after this sequence number first; from now on when not set."""
     def __init__(

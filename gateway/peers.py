@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub, SessionServiceStub
+from piecework.agents.v1.registry_pb2_grpc import RegistryServiceStub
+from piecework.agents.v1.webhooks_pb2_grpc import WebhookServiceStub
+from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceStub
 from piecework.tasks.v1.events_pb2_grpc import EventServiceStub
+from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 
 from kit.channels import Channels, Outgoing
 
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub, SessionServiceAsyncStub
+    from piecework.agents.v1.registry_pb2_grpc import RegistryServiceAsyncStub
+    from piecework.agents.v1.webhooks_pb2_grpc import WebhookServiceAsyncStub
+    from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from piecework.tasks.v1.events_pb2_grpc import EventServiceAsyncStub
+    from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
 
 _HEALTH_SECONDS = 2.0
@@ -30,12 +38,16 @@ class Peers:
     """
 
     def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        tasks, agents = channels.get("tasks"), channels.get("agents")
+        tasks, agents, billing = channels.get("tasks"), channels.get("agents"), channels.get("billing")
         self.outgoing = outgoing
         self.queue: QueueServiceAsyncStub = QueueServiceStub(tasks)
         self.events: EventServiceAsyncStub = EventServiceStub(tasks)
         self.identities: IdentityServiceAsyncStub = IdentityServiceStub(agents)
         self.sessions: SessionServiceAsyncStub = SessionServiceStub(agents)
+        self.market: MarketServiceAsyncStub = MarketServiceStub(tasks)
+        self.registry: RegistryServiceAsyncStub = RegistryServiceStub(agents)
+        self.webhooks: WebhookServiceAsyncStub = WebhookServiceStub(agents)
+        self.ledger: LedgerServiceAsyncStub = LedgerServiceStub(billing)
         self._health = health_pb2_grpc.HealthStub(tasks)
 
     async def storage_healthy(self) -> bool:

@@ -26,6 +26,7 @@ _Value = TypeVar("_Value")
 READ = "queue:read"
 WRITE = "queue:write"
 WORK = "queue:work"
+MARKET = "market"
 ADMIN = "admin"
 OPERATOR_SCOPES = (READ, WRITE, WORK)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 
 from kit.events.model import EVERY_STREAM, Event
 
@@ -12,13 +13,13 @@ class Inbox:
     """The events of one subscriber that wait to be taken, without a hole since it was opened.
 
     Args:
-        stream: the stream wanted, None for all.
+        streams: the streams wanted, None for all.
         begins_after: the newest event at the time it was opened.
         limit: the most events that wait; one more closes the inbox.
     """
 
-    def __init__(self, stream: str | None, begins_after: int, limit: int) -> None:
-        self.stream = stream
+    def __init__(self, streams: Collection[str] | None, begins_after: int, limit: int) -> None:
+        self.streams = streams
         self.begins_after = begins_after
         self.complete_to = begins_after
         self._limit = limit
@@ -61,29 +62,31 @@ class Fanout:
         self.newest = newest
         self._inboxes: dict[str | None, set[Inbox]] = {}
 
-    def open(self, stream: str | None, limit: int) -> Inbox:
+    def open(self, streams: Collection[str] | None, limit: int) -> Inbox:
         """Return an inbox for what comes after the newest event."""
-        inbox = Inbox(stream, self.newest, limit)
-        self._inboxes.setdefault(stream, set()).add(inbox)
+        inbox = Inbox(streams, self.newest, limit)
+        for stream in _keys(streams):
+            self._inboxes.setdefault(stream, set()).add(inbox)
         return inbox
 
     def forget(self, inbox: Inbox) -> None:
         """Put nothing more into `inbox`."""
-        others = self._inboxes.get(inbox.stream)
-        if others is not None:
-            others.discard(inbox)
-            if not others:
-                del self._inboxes[inbox.stream]
+        for stream in _keys(inbox.streams):
+            others = self._inboxes.get(stream)
+            if others is not None:
+                others.discard(inbox)
+                if not others:
+                    del self._inboxes[stream]
 
     def publish(self, event: Event) -> None:
         """Put the next event into every inbox that wants it; one that is full is closed."""
         before, self.newest = self.newest, event.seq
-        keys = list(self._inboxes) if event.stream == EVERY_STREAM else [None, event.stream]
-        for key in keys:
-            for inbox in list(self._inboxes.get(key, ())):
-                if not inbox.put(event):
-                    inbox.close(before)
-                    self.forget(inbox)
+        keys = list(self._inboxes) if event.stream == EVERY_STREAM else [None, event.stream, *event.topics]
+        # An inbox may want several of the event's streams, and gets it once.
+        for inbox in {inbox for key in keys for inbox in self._inboxes.get(key, ())}:
+            if not inbox.put(event):
+                inbox.close(before)
+                self.forget(inbox)
 
     def close(self) -> None:
         """Close every inbox."""
@@ -91,3 +94,7 @@ class Fanout:
             for inbox in inboxes:
                 inbox.close(self.newest)
         self._inboxes.clear()
+
+
+def _keys(streams: Collection[str] | None) -> Collection[str | None]:
+    return (None,) if streams is None else streams

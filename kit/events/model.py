@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ class Event(msgspec.Struct, frozen=True):
         actor: who did it.
         at: when the change was made, in UTC.
         data: facts about the change.
+        topics: who else may want to know: further streams that it is part of.
     """
 
     seq: int
@@ -39,6 +41,7 @@ class Event(msgspec.Struct, frozen=True):
     actor: str
     at: datetime
     data: dict[str, Any]
+    topics: tuple[str, ...] = ()
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -56,14 +59,22 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 def change_document(
-    *, event_type: str, stream: str, subject: str, version: int, actor: str, at: datetime, data: dict[str, Any]
+    *,
+    event_type: str,
+    stream: str,
+    subject: str,
+    version: int,
+    actor: str,
+    at: datetime,
+    data: dict[str, Any],
+    topics: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the sub-document `change` that a source document carries.
 
     It must be written whole: in the document of an insert, or as `{"$set": {"change": ...}}` of an update. An update
     with an aggregation pipeline is logged as a difference and its change would be lost.
     """
-    return {
+    change = {
         "id": f"{subject}:{version}",
         "type": event_type,
         "stream": stream,
@@ -73,6 +84,9 @@ def change_document(
         "at": at,
         "data": data,
     }
+    if topics:
+        change["topics"] = list(topics)
+    return change
 
 
 def event_of(document: dict[str, Any]) -> Event:
@@ -88,6 +102,7 @@ def event_of(document: dict[str, Any]) -> Event:
         change["actor"],
         change["at"],
         change["data"],
+        tuple(change.get("topics", ())),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +71,11 @@ class EventStore:
             [
                 IndexModel([("change.id", ASCENDING)], name="change_id", unique=True),
                 IndexModel([("change.stream", ASCENDING), ("_id", ASCENDING)], name="stream_seq"),
+                IndexModel(
+                    [("change.topics", ASCENDING), ("_id", ASCENDING)],
+                    name="topic_seq",
+                    partialFilterExpression={"change.topics": {"$exists": True}},
+                ),
             ],
         )
 
@@ -137,11 +142,13 @@ class EventStore:
                 upsert=True,
             )
 
-    async def page(self, stream: str | None, after: int, up_to: int, limit: int) -> list[Event]:
-        """Return up to `limit` events with `after` < seq <= `up_to` of a stream, or of all, in order."""
-        where: dict[str, Any] = {"_id": {"$gt": after, "$lte": up_to}}
-        if stream is not None:
-            where["change.stream"] = {"$in": [stream, EVERY_STREAM]}
+    async def page(self, streams: Collection[str] | None, after: int, up_to: int, limit: int) -> list[Event]:
+        """Return up to `limit` events with `after` < seq <= `up_to` of any of the streams, or of all, in order."""
+        span = {"_id": {"$gt": after, "$lte": up_to}}
+        where: dict[str, Any] = span
+        if streams is not None:
+            of_stream = {"change.stream": {"$in": [*streams, EVERY_STREAM]}}
+            where = {"$or": [{**of_stream, **span}, {"change.topics": {"$in": list(streams)}, **span}]}
         found = self._events.find(where, {"change": 1}, sort=[("_id", ASCENDING)], limit=limit, batch_size=limit + 1)
         return [event_of(document) async for document in found]
 

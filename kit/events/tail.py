@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import structlog
@@ -70,13 +70,15 @@ class EventTail:
         async with translated():
             return await self._store.newest_committed()
 
-    async def subscribe(self, stream: str | None, after_seq: int | None) -> AsyncGenerator[Event | Gap, None]:
+    async def subscribe(
+        self, streams: Collection[str] | None, after_seq: int | None
+    ) -> AsyncGenerator[Event | Gap, None]:
         """Yield the events after number `after_seq`, first the stored ones, then each as it comes. It never ends.
 
         Close the generator (`contextlib.aclosing`) when no more is wanted.
 
         Args:
-            stream: the stream to follow, None for all.
+            streams: the streams to follow, None for all; an event that is part of several of them comes once.
             after_seq: the last event already known; None begins with the next event after the first step of the
                 generator. Who must not miss what happens meanwhile asks for `position()` and passes that.
 
@@ -87,9 +89,9 @@ class EventTail:
             cursor = await self.position() if after_seq is None else after_seq
             while True:
                 fanout = await self._current()
-                inbox = fanout.open(stream, self._buffer)
+                inbox = fanout.open(streams, self._buffer)
                 try:
-                    async for item in self._replay(stream, cursor, inbox.begins_after):
+                    async for item in self._replay(streams, cursor, inbox.begins_after):
                         cursor = _cursor_after(item)
                         yield item
                     cursor = max(cursor, inbox.begins_after)
@@ -108,13 +110,13 @@ class EventTail:
         self._stop()
         await asyncio.gather(*self._ending, return_exceptions=True)
 
-    async def _replay(self, stream: str | None, cursor: int, up_to: int) -> AsyncIterator[Event | Gap]:
+    async def _replay(self, streams: Collection[str] | None, cursor: int, up_to: int) -> AsyncIterator[Event | Gap]:
         """Yield what the store has after `cursor` up to `up_to`, and a gap for what it no longer has."""
         if cursor > up_to and cursor > await self._patiently(self._store.newest):
             yield Gap(up_to + 1, cursor, AHEAD)
             return
         while cursor < up_to:
-            page = await self._patiently(functools.partial(self._store.page, stream, cursor, up_to, _PAGE))
+            page = await self._patiently(functools.partial(self._store.page, streams, cursor, up_to, _PAGE))
             # Old events go in order: when the oldest is not beyond the cursor now, the page had no hole before.
             oldest = await self._patiently(self._store.oldest)
             if oldest > cursor + 1:

@@ -17,6 +17,7 @@ from kit.redis import Wakeups
 from kit.target import Resources, Target
 from services.tasks.events.handlers import EventHandlers
 from services.tasks.events.service import EventWatch
+from services.tasks.market.service.watchers import MarketWatchers
 from services.tasks.queue.handlers import QueueHandlers
 from services.tasks.queue.loops import Remover
 from services.tasks.queue.peers import AgentsPeer
@@ -82,7 +83,8 @@ class TasksApp:
         queue = QueueHandlers(self.projects, self.types, self.tasks, self.workers, self.desk)
         queue_pb2_grpc.add_QueueServiceServicer_to_server(queue, server)
         work_pb2_grpc.add_WorkServiceServicer_to_server(WorkHandlers(self.work), server)
-        watch = EventWatch(self.tail, self.access)
+        market = MarketWatchers()
+        watch = EventWatch(self.tail, {"project": self.access, "task": market, "agent": market, "market": market})
         events_pb2_grpc.add_EventServiceServicer_to_server(EventHandlers(watch), server)
 
     async def start(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from kit.caller import READ, Caller
+from kit.caller import Caller
 
 if TYPE_CHECKING:
     from kit.events.model import Event, Gap
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class StreamOwner(Protocol):
     """Knows who may read the streams of one kind."""
 
-    async def require_reader(self, caller: Caller, stream: str) -> None:
-        """Check that the caller may read `stream`.
+    async def readable(self, caller: Caller, stream: str) -> Collection[str]:
+        """Return the streams and topics whose events make up `stream` for this caller.
 
         Raises:
+            Unauthenticated: nobody is signed in.
             NotFound: there is no such stream.
-            PermissionDenied: it belongs to another operator.
+            PermissionDenied: it belongs to another operator or agent, or the credential does not allow it.
         """
         ...
 
@@ -30,12 +31,12 @@ class EventWatch:
 
     Args:
         tail: follows the events.
-        owner: knows who may read a stream.
+        owners: knows who may read a stream, by the word before its colon.
     """
 
-    def __init__(self, tail: EventTail, owner: StreamOwner) -> None:
+    def __init__(self, tail: EventTail, owners: Mapping[str, StreamOwner]) -> None:
         self._tail = tail
-        self._owner = owner
+        self._owners = owners
 
     async def open(
         self, caller: Caller, stream: str, after_seq: int | None
@@ -49,8 +50,10 @@ class EventWatch:
 
         Returns:
             The number of the newest event now, and the events, without end.
+
+        Raises:
+            Unauthenticated, NotFound, PermissionDenied: as `StreamOwner.readable`.
         """
-        caller.require(READ)
-        await self._owner.require_reader(caller, stream)
+        streams = await self._owners[stream.partition(":")[0]].readable(caller, stream)
         position = await self._tail.position()
-        return position, self._tail.subscribe(stream, position if after_seq is None else after_seq)
+        return position, self._tail.subscribe(streams, position if after_seq is None else after_seq)

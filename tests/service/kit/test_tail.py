@@ -66,11 +66,32 @@ async def test_a_reader_of_one_stream_gets_only_that(database: Database) -> None
     tail = EventTail(database)
     for stream in ("a", "b", "a", "b"):
         await append(database, 1, stream)
-    async with aclosing(tail.subscribe("b", 0)) as events:
+    async with aclosing(tail.subscribe(["b"], 0)) as events:
         assert numbers(await take(events, 2)) == [2, 4]
         for stream in ("a", "b", "a", "b"):
             await append(database, 1, stream)
         assert numbers(await take(events, 2)) == [6, 8]
+
+
+async def test_a_reader_of_several_topics_gets_each_event_of_any_of_them_once(database: Database) -> None:
+    store, tail = EventStore(database), EventTail(database)
+    await store.prepare()
+    topics = (["x"], ["y"], [], ["x", "y"], ["z"])
+
+    async def append_each() -> None:
+        newest = await store.newest()
+        for number, names in enumerate(topics, newest + 1):
+            change = change_document(
+                event_type="t", stream="m", subject=str(number), version=1, actor="a", at=AT, data={}, topics=names
+            )
+            await store.append(number - 1, [encode(change)], AT, None)
+
+    await append_each()
+    async with aclosing(tail.subscribe(["x", "y"], 0)) as both, aclosing(tail.subscribe(["m"], 0)) as all_of_them:
+        assert numbers(await take(both, 3)) == [1, 2, 4]
+        await append_each()
+        assert numbers(await take(both, 3)) == [6, 7, 9]
+        assert numbers(await take(all_of_them, 10)) == list(range(1, 11))
 
 
 async def test_from_now_begins_with_the_next_event(database: Database) -> None:
@@ -97,7 +118,7 @@ async def test_readers_that_join_at_any_time_see_no_seam(database: Database) -> 
 
     async def read_one(writer: int) -> None:
         expected = [f"{writer}-{subject}:{version}" for version in range(1, 16) for subject in range(10)]
-        async with aclosing(tail.subscribe(f"project:{writer}", 0)) as events:
+        async with aclosing(tail.subscribe([f"project:{writer}"], 0)) as events:
             assert [item.id for item in await take(events, 150) if isinstance(item, Event)] == expected
 
     async with running(make_relay(database, max_batch=20)):
@@ -112,13 +133,13 @@ async def test_readers_that_join_at_any_time_see_no_seam(database: Database) -> 
 async def test_a_slow_reader_falls_back_to_the_store(database: Database) -> None:
     await EventStore(database).prepare()
     tail = EventTail(database, buffer=5)
-    async with aclosing(tail.subscribe(None, 0)) as slow, aclosing(tail.subscribe("s", 0)) as quick:
+    async with aclosing(tail.subscribe(None, 0)) as slow, aclosing(tail.subscribe(["s"], 0)) as quick:
         await append(database, 1)
         assert numbers([await anext(slow)]) == [1]
         for _ in range(10):
             await append(database, 10)
             await append(database, 1, "other")
-        async with aclosing(tail.subscribe("other", 110)) as last:
+        async with aclosing(tail.subscribe(["other"], 110)) as last:
             await anext(last)  # the tail has seen them all, and the slow one has not asked
         assert numbers(await take(slow, 110)) == list(range(2, 112))
         assert numbers(await take(quick, 101)) == [n for n in range(1, 112) if n == 1 or (n - 1) % 11]
@@ -130,10 +151,10 @@ async def test_a_cursor_that_has_expired_gets_a_gap(database: Database) -> None:
     await append(database, 10)
     await database["events"].delete_many({"_id": {"$lte": 6}})
     tail = EventTail(database)
-    async with aclosing(tail.subscribe("s", 2)) as events:
+    async with aclosing(tail.subscribe(["s"], 2)) as events:
         assert await anext(events) == Gap(3, 6, EXPIRED)
         assert numbers(await take(events, 4)) == [7, 8, 9, 10]
-    async with aclosing(tail.subscribe("s", 6)) as events:
+    async with aclosing(tail.subscribe(["s"], 6)) as events:
         assert numbers([await anext(events)]) == [7]
 
 
@@ -148,7 +169,7 @@ async def test_a_cursor_of_another_history_gets_a_gap_and_goes_on(database: Data
 async def test_a_gap_in_the_history_is_told_to_the_readers_of_every_stream(database: Database) -> None:
     tail = EventTail(database)
     await append(database, 1, EVERY_STREAM, event_type=GAP_TYPE)
-    async with aclosing(tail.subscribe("s", 0)) as events:
+    async with aclosing(tail.subscribe(["s"], 0)) as events:
         assert await anext(events) == Gap(1, 1, HISTORY_LOST)
         await append(database, 1)
         await append(database, 1, EVERY_STREAM, event_type=GAP_TYPE)
@@ -203,12 +224,14 @@ async def test_mongod_killed_under_readers(engine_directory: Path) -> None:
         await engine.kill()
 
 
-@pytest.mark.parametrize(("stream", "wanted"), [(None, [1, 2, 3]), ("a", [1, 3]), ("c", [])])
-async def test_an_inbox_ends_where_it_is_complete(stream: str | None, wanted: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("streams", "wanted"), [(None, [1, 2, 3]), (["a"], [1, 3]), (["a", "t"], [1, 2, 3]), (["c"], [])]
+)
+async def test_an_inbox_ends_where_it_is_complete(streams: list[str] | None, wanted: list[int]) -> None:
     fanout = Fanout(0)
-    inbox = fanout.open(stream, limit=10)
+    inbox = fanout.open(streams, limit=10)
     for seq, name in enumerate("aba", 1):
-        fanout.publish(Event(seq, str(seq), "t", name, str(seq), 1, "a", AT, {}))
+        fanout.publish(Event(seq, str(seq), "t", name, str(seq), 1, "a", AT, {}, ("t",)))
     fanout.close()
     taken = []
     while (event := await inbox.take()) is not None:
@@ -219,7 +242,7 @@ async def test_an_inbox_ends_where_it_is_complete(stream: str | None, wanted: li
 
 async def test_an_inbox_that_is_full_keeps_what_it_has() -> None:
     fanout = Fanout(0)
-    inbox = fanout.open("a", limit=2)
+    inbox = fanout.open(["a"], limit=2)
     for seq in range(1, 6):
         fanout.publish(Event(seq, str(seq), "t", "b" if seq == 3 else "a", str(seq), 1, "a", AT, {}))
     assert [(await inbox.take()).seq for _ in range(2)] == [1, 2]  # type: ignore[union-attr]

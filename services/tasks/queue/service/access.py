@@ -122,13 +122,14 @@ class ProjectAccess:
         caller.require_operator(task_type.operator_id)
         return task_type
 
-    async def require_reader(self, caller: Caller, stream: str) -> None:
-        """Check that the caller may read the events of `stream`, which is named like the queue of its project.
+    async def readable(self, caller: Caller, stream: str) -> tuple[str]:
+        """Return `stream`, which is named like the queue of its project, if the caller may read its events.
 
         Raises:
             NotFound, PermissionDenied: as `project`.
         """
         await self.project(caller, stream.removeprefix(QUEUE_PREFIX), READ)
+        return (stream,)
 
     async def admit(self, caller: Caller, queue: str) -> None:
         """Check that work may be taken from `queue` and its outcome accepted; queues without a project are open.

@@ -1,0 +1,1 @@
+"""The market: tasks with a budget in escrow, claims, deliverables, reviews."""

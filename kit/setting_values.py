@@ -16,6 +16,7 @@ import limits
 MIN_SECRET_LENGTH = 32
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,38}", re.ASCII)
 _TARGET = re.compile(r"(?:[a-z][a-z0-9+.-]*:.+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5})", re.ASCII)
+_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([0-9a-fA-F]{64})", re.ASCII)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
@@ -60,6 +61,22 @@ def long_secret(value: str) -> str:
     if len(value) < MIN_SECRET_LENGTH:
         raise ValueError(f"at least {MIN_SECRET_LENGTH} characters long")
     return value
+
+
+def encryption_keys(value: str) -> tuple[tuple[str, str], ...]:
+    """Read keys of AES-256 with their ids, `id:64hex`, separated by commas."""
+    found = [_KEY.fullmatch(part.strip()) for part in value.split(",")]
+    keys = {key[1]: key[2] for key in found if key is not None}
+    if len(keys) != len(found):
+        raise ValueError("keys of 64 hexadecimal digits, each after an id of its own and a colon, separated by commas")
+    return tuple(keys.items())
+
+
+def number(value: str) -> int:
+    """Read a whole number, 0 or more, that a database can keep."""
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise ValueError("a whole number, 0 or more")
+    return int(value)
 
 
 def database_prefix(value: str) -> str:

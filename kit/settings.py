@@ -18,7 +18,7 @@ from kit.setting_values import SettingsError
 __all__ = ["Settings", "SettingsError"]
 
 Network = IPv4Network | IPv6Network
-_SECRETS = frozenset({"mongodb_uri", "redis_url", "caller_key"})
+_SECRETS = frozenset({"mongodb_uri", "redis_url", "caller_key", "encryption_keys"})
 _ENVIRONMENT = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database_prefix: what the names of all databases begin with.
         caller_key: the secret with which processes sign whom they act for, the same in all of one installation; at
             least 32 characters.
+        encryption_keys: ids and keys of the secrets that are kept for others, the newest first; see `kit.keyring`.
+        reviewer_agent_id: the agent that reviews the work of every task; 0: none.
         tasks_address: `host:port` or gRPC target of the tasks service; empty: it is in this process. Likewise
             `agents_address`, `billing_address` and `orchestrator_address`.
         host: the address to listen on.
@@ -58,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replica: str = ""
     database_prefix: str = "piecework"
     caller_key: str = ""
+    encryption_keys: tuple[tuple[str, str], ...] = ()
+    reviewer_agent_id: int = 0
     tasks_address: str = ""
     agents_address: str = ""
     billing_address: str = ""
@@ -128,6 +132,8 @@ _READERS = {
     "replica": values.text,
     "database_prefix": values.database_prefix,
     "caller_key": values.long_secret,
+    "encryption_keys": values.encryption_keys,
+    "reviewer_agent_id": values.number,
     "tasks_address": values.address,
     "agents_address": values.address,
     "billing_address": values.address,

@@ -35,9 +35,12 @@ class PlatformSecrets(msgspec.Struct, frozen=True):
 
     Attributes:
         caller_key: signs and verifies callers.
+        encryption_keys: of the secrets that are kept for others, as `PIECEWORK_ENCRYPTION_KEYS` has them; empty in a
+            directory of before there were any.
     """
 
     caller_key: str
+    encryption_keys: str = ""
 
 
 class DataDirectory:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import socket
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -21,13 +20,14 @@ from launch.credentials import Credentials
 from launch.errors import CommandFailed
 from launch.failures import explained
 from launch.loop import settle
-from launch.places import DataDirectory, PlatformSecrets, RunningPlatform
+from launch.places import DataDirectory, RunningPlatform
 from launch.signals import StopSignals
 from launch.stopping import stop_within
 from launch.terminal import err
 from launch.up.claim import Premises, claim
 from launch.up.greeting import greet
 from launch.up.options import UpOptions
+from launch.up.secrets import with_secrets
 
 if TYPE_CHECKING:
     from launch.platform import Platform
@@ -127,15 +127,11 @@ class Installation:
         return credentials, platform
 
     def _configure(self, public: DataDirectory, engines: EmbeddedEngines) -> Settings:
-        """Return the settings of the services; the key of an installation is made when it starts for the first time."""
-        known = places.read(public.secrets, PlatformSecrets)
-        key = self._options.settings.caller_key or (known.caller_key if known else secrets.token_hex(32))
-        places.write(public.secrets, PlatformSecrets(key))
-        return self._options.settings.replace(
+        """Return the settings of the services."""
+        return with_secrets(self._options.settings, public).replace(
             replica=self._replica(),
             mongodb_uri=engines.mongodb_uri,
             redis_url=engines.redis_url,
-            caller_key=key,
             drain_seconds=_DRAIN_SECONDS,
         )
 

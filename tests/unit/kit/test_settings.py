@@ -26,6 +26,8 @@ _ENVIRONMENT = {
     "PIECEWORK_REDIS_URL": "redis://:p@cache:6379/0",
     "PIECEWORK_DATABASE_PREFIX": "pw-1",
     "PIECEWORK_CALLER_KEY": SECRET,
+    "PIECEWORK_ENCRYPTION_KEYS": f"new:{'0A' * 32}, old:{'b1' * 32}",
+    "PIECEWORK_REVIEWER_AGENT_ID": "12",
     "PIECEWORK_TASKS_ADDRESS": "dns:///tasks:7001",
     "PIECEWORK_AGENTS_ADDRESS": "127.0.0.1:7002",
     "PIECEWORK_BILLING_ADDRESS": "[::1]:7003",
@@ -53,6 +55,8 @@ def test_every_variable_is_read() -> None:
         redis_url="redis://:p@cache:6379/0",
         database_prefix="pw-1",
         caller_key=SECRET,
+        encryption_keys=(("new", "0A" * 32), ("old", "b1" * 32)),
+        reviewer_agent_id=12,
         tasks_address="dns:///tasks:7001",
         agents_address="127.0.0.1:7002",
         billing_address="[::1]:7003",
@@ -79,6 +83,7 @@ def test_every_variable_is_read() -> None:
         ("PIECEWORK_MONGODB_URI", "localhost:27017"),
         ("PIECEWORK_REDIS_URL", "http://cache"),
         ("PIECEWORK_DATABASE_PREFIX", "a.b"),
+        ("PIECEWORK_REVIEWER_AGENT_ID", "-1"),
         ("PIECEWORK_TASKS_ADDRESS", "tasks"),
         ("PIECEWORK_PORT", "65536"),
         ("PIECEWORK_PORT", "-1"),
@@ -101,7 +106,14 @@ def test_a_wrong_value_names_its_variable(variable: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("PIECEWORK_CALLER_KEY", "hunter2"), ("PIECEWORK_MONGODB_URI", "http://u:hunter2@db")]
+    ("variable", "value"),
+    [
+        ("PIECEWORK_CALLER_KEY", "hunter2"),
+        ("PIECEWORK_MONGODB_URI", "http://u:hunter2@db"),
+        ("PIECEWORK_ENCRYPTION_KEYS", "hunter2"),
+        ("PIECEWORK_ENCRYPTION_KEYS", f"hunter2:{'00' * 31}"),
+        ("PIECEWORK_ENCRYPTION_KEYS", f"hunter2:{'00' * 32},hunter2:{'01' * 32}"),
+    ],
 )
 def test_a_wrong_secret_is_not_shown(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=variable) as failed:
@@ -110,7 +122,12 @@ def test_a_wrong_secret_is_not_shown(variable: str, value: str) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    settings = Settings(mongodb_uri="mongodb://u:hunter2@db", redis_url="redis://:hunter2@c", caller_key="hunter2" * 6)
+    settings = Settings(
+        mongodb_uri="mongodb://u:hunter2@db",
+        redis_url="redis://:hunter2@c",
+        caller_key="hunter2" * 6,
+        encryption_keys=(("id", "hunter2"),),
+    )
     output = io.StringIO()
     Console(file=output, width=400).print(settings)
     for shown in (repr(settings), str(settings), f"{settings}", output.getvalue()):

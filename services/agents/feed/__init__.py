@@ -1,0 +1,1 @@
+"""What happens in the market, followed from a durable place."""

@@ -28,8 +28,7 @@ class SecretUnreadable(Exception):
 class KeyRing:
     """Seals secrets with its first key, and opens what any of its keys has sealed.
 
-    `owner` binds a secret to the record that it belongs to, for example `task:<uuid>`: moved to another one it cannot be
-    opened.
+    `owner` binds a secret to the record that it belongs to, for example `task:<uuid>`: no other record opens it.
 
     Args:
         keys: ids and keys of 64 hexadecimal digits, the newest first, as `Settings.encryption_keys` has them.

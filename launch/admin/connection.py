@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from piecework.agents.v1 import identity_pb2 as identity
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 
 from kit.caller import ADMIN, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
@@ -22,6 +23,7 @@ from launch.running import find_running
 
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
 
 _TIMEOUT_SECONDS = 10.0
@@ -39,6 +41,7 @@ class Administration:
     def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
         self.identities: IdentityServiceAsyncStub = IdentityServiceStub(channels.get("agents"))
         self.queue: QueueServiceAsyncStub = QueueServiceStub(channels.get("tasks"))
+        self.market: MarketServiceAsyncStub = MarketServiceStub(channels.get("tasks"))
         self._outgoing = outgoing
 
     @property

@@ -14,7 +14,11 @@ SERVICES = ("tasks", "agents", "billing", "orchestrator")
 GATEWAY = "gateway"
 ALL = (*SERVICES, GATEWAY)
 
-_PEERS: Mapping[str, tuple[str, ...]] = {"tasks": ("agents",), GATEWAY: ("tasks", "agents")}
+_PEERS: Mapping[str, tuple[str, ...]] = {
+    "tasks": ("agents", "billing"),
+    "agents": ("tasks", "billing"),
+    GATEWAY: ("tasks", "agents", "billing"),
+}
 
 
 def choose(names: Collection[str]) -> list[str]:

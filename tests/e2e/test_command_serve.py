@@ -7,7 +7,7 @@ import re
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import aiohttp
@@ -19,6 +19,7 @@ from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
 
 from kit.caller import CallerSigner, service_caller
 from kit.channels import Outgoing
+from kit.engines.ports import free_port
 from tests.e2e.piecework import LIMIT_SECONDS, finish, run, spawn, until
 
 _KEY = "0123456789abcdef0123456789abcdef"
@@ -77,15 +78,16 @@ async def make_key(address: str) -> str:
 
 
 async def test_each_target_in_a_process_of_its_own(engines: dict[str, str]) -> None:
-    async with served("agents", **engines) as agents:
-        at_agents = {"PIECEWORK_AGENTS_ADDRESS": agents.grpc}
-        async with served("tasks", **engines, **at_agents) as tasks:
-            peers = {**at_agents, "PIECEWORK_TASKS_ADDRESS": tasks.grpc}
-            async with served("gateway", **engines, **peers) as gateway:
-                assert gateway.grpc == ""
-                await _use(gateway.http, await make_key(agents.grpc))
-                doctor = await run("doctor", "--port", "0", "--data-dir", "/dev/shm/none", **engines, **peers)
-                assert doctor.status == 0, doctor.out
+    ports = {name: str(free_port()) for name in ("tasks", "agents", "billing")}
+    peers = {f"PIECEWORK_{name.upper()}_ADDRESS": f"127.0.0.1:{port}" for name, port in ports.items()}
+    async with AsyncExitStack() as processes:
+        for name, port in ports.items():
+            await processes.enter_async_context(served(name, **engines, **peers, PIECEWORK_GRPC_PORT=port))
+        gateway = await processes.enter_async_context(served("gateway", **engines, **peers))
+        assert gateway.grpc == ""
+        await _use(gateway.http, await make_key(peers["PIECEWORK_AGENTS_ADDRESS"]))
+        doctor = await run("doctor", "--port", "0", "--data-dir", "/dev/shm/none", **engines, **peers)
+        assert doctor.status == 0, doctor.out
 
 
 async def test_all_targets_in_one_process(engines: dict[str, str]) -> None:
@@ -110,7 +112,8 @@ async def test_what_is_under_way_ends_before_the_process_does(engines: dict[str,
 
 
 async def test_a_service_tells_its_health_and_metrics(engines: dict[str, str]) -> None:
-    async with served("agents", "billing", **engines) as process:
+    nowhere = {"PIECEWORK_TASKS_ADDRESS": "127.0.0.1:9"}
+    async with served("agents", "billing", **engines, **nowhere) as process:
         async with aiohttp.ClientSession(process.http) as http:
             async with http.get("/health") as response:
                 assert response.status == 200

@@ -19,16 +19,17 @@ def test_an_unknown_target_is_refused() -> None:
 
 
 def test_peers_elsewhere_need_an_address_and_peers_here_do_not() -> None:
-    settings = Settings(agents_address="agents:7001", tasks_address="tasks:7001")
-    assert targets.addresses(["gateway", "tasks"], settings) == {"agents": "agents:7001"}
-    assert targets.addresses(["agents", "billing"], settings) == {}
+    elsewhere = {"agents": "agents:7001", "billing": "billing:7001"}
+    settings = Settings(agents_address="agents:7001", billing_address="billing:7001", tasks_address="tasks:7001")
+    assert targets.addresses(["gateway", "tasks"], settings) == elsewhere
+    assert targets.addresses(["billing"], settings) == {}
     assert targets.addresses(targets.ALL, Settings()) == {}
 
 
 def test_every_missing_address_is_named() -> None:
     with pytest.raises(CommandFailed) as caught:
         targets.addresses(["gateway"], Settings())
-    assert "PIECEWORK_AGENTS_ADDRESS and PIECEWORK_TASKS_ADDRESS" in caught.value.advice
+    assert "PIECEWORK_AGENTS_ADDRESS and PIECEWORK_BILLING_ADDRESS and PIECEWORK_TASKS_ADDRESS" in caught.value.advice
 
 
 @pytest.mark.parametrize(

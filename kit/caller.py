@@ -28,7 +28,8 @@ WRITE = "queue:write"
 WORK = "queue:work"
 MARKET = "market"
 ADMIN = "admin"
-OPERATOR_SCOPES = (READ, WRITE, WORK)
+SESSION_SCOPES = (READ, WRITE, WORK)
+OPERATOR_SCOPES = (*SESSION_SCOPES, MARKET)
 
 
 class Caller(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from kit.caller import READ, WORK
+from kit.caller import MARKET, READ, WORK
 
-AGENT_SCOPES = (READ, WORK)
+AGENT_SCOPES = (READ, WORK, MARKET)
 
 
 class Operator(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kit.caller import ADMIN, OPERATOR_SCOPES, READ, WRITE, Caller
+from kit.caller import ADMIN, OPERATOR_SCOPES, READ, SESSION_SCOPES, WRITE, Caller
 from kit.clock import Clock
 from kit.ids import new_id
 from services.agents.identity.errors import (
@@ -219,7 +219,7 @@ class IdentityService:
         return Identity(
             kind="session",
             operator_id=session.operator_id,
-            scopes=OPERATOR_SCOPES,
+            scopes=SESSION_SCOPES,
             credential_id=session.credential_id,
             name=session.agent_name,
             project_id=session.project_id,

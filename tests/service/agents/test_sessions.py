@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from piecework.agents.v1 import identity_pb2 as pb
 
-from kit.caller import OPERATOR_SCOPES, Caller
+from kit.caller import OPERATOR_SCOPES, SESSION_SCOPES, Caller
 from kit.errors import InvalidInput, Unauthenticated, WrongState
 from kit.ids import is_id, new_id
 from services.agents.sessions.model import LIFETIME, MAX_AHEAD
@@ -46,7 +46,7 @@ async def test_a_token_speaks_for_a_worker_in_a_project(agents: Any) -> None:
     found = await agents.identify(opened.token)
     assert (found.kind, found.operator_id, found.name, found.project_id) == ("session", 7, "worker-1", project_id)
     assert (found.session_id, found.expires_at) == (opened.session.id, opened.session.expires_at)
-    assert tuple(found.scopes) == OPERATOR_SCOPES
+    assert tuple(found.scopes) == SESSION_SCOPES
 
 
 async def test_opening_again_ends_the_older_sessions_of_that_name_in_that_project(

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from piecework.agents.v1 import registry_pb2 as _registry_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -74,7 +75,7 @@ class OperatorKey(_message.Message):
     """Whether it is a test key (`pw_test_`)."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it allows: `queue:read`, `queue:write`, `queue:work`."""
+        """What it allows: `queue:read`, `queue:write`, `queue:work`, `market`."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -114,6 +115,7 @@ class Agent(_message.Message):
     OPERATOR_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Id, from 1."""
     uuid: _builtins.str
@@ -122,6 +124,8 @@ class Agent(_message.Message):
     """Operator that owns it."""
     name: _builtins.str
     """Name, unique within the operator."""
+    status: _registry_pb2.AgentStatus.ValueType
+    """Whether it may act."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -134,10 +138,11 @@ class Agent(_message.Message):
         operator_id: _builtins.int = ...,
         name: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        status: _registry_pb2.AgentStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "id", b"id", "name", b"name", "operator_id", b"operator_id", "uuid", b"uuid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "id", b"id", "name", b"name", "operator_id", b"operator_id", "status", b"status", "uuid", b"uuid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -93,7 +93,8 @@ class IdentityServiceServicer:
     """
 
     def Authenticate(self, request, context):
-        """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID).
+        """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID), PERMISSION_DENIED
+        (AGENT_NOT_ACTIVE with the metadata `status`, AGENT_PENDING_CLAIM) for the key of an agent that may not act.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class IdentityServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]
-    """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID)."""
+    """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID), PERMISSION_DENIED
+    (AGENT_NOT_ACTIVE with the metadata `status`, AGENT_PENDING_CLAIM) for the key of an agent that may not act.
+    """
     CreateOperator: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateOperatorRequest, _identity_pb2.CreateOperatorResponse]
     """Makes an operator. Needs the scope `admin`. Errors: ALREADY_EXISTS (OPERATOR_EXISTS)."""
     ListOperators: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListOperatorsRequest, _identity_pb2.ListOperatorsResponse]
@@ -66,7 +68,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]  # type: ignore[assignment]
-    """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID)."""
+    """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID), PERMISSION_DENIED
+    (AGENT_NOT_ACTIVE with the metadata `status`, AGENT_PENDING_CLAIM) for the key of an agent that may not act.
+    """
     CreateOperator: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateOperatorRequest, _identity_pb2.CreateOperatorResponse]  # type: ignore[assignment]
     """Makes an operator. Needs the scope `admin`. Errors: ALREADY_EXISTS (OPERATOR_EXISTS)."""
     ListOperators: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListOperatorsRequest, _identity_pb2.ListOperatorsResponse]  # type: ignore[assignment]
@@ -97,7 +101,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.AuthenticateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.AuthenticateResponse, _abc.Awaitable[_identity_pb2.AuthenticateResponse]]:
-        """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID)."""
+        """Tells whom a secret speaks for. For services only. Errors: UNAUTHENTICATED (CREDENTIAL_INVALID), PERMISSION_DENIED
+        (AGENT_NOT_ACTIVE with the metadata `status`, AGENT_PENDING_CLAIM) for the key of an agent that may not act.
+        """
 
     @_abc_1.abstractmethod
     def CreateOperator(

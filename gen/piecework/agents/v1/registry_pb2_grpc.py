@@ -83,7 +83,7 @@ class RegistryServiceServicer:
     """
 
     def GetOwnProfile(self, request, context):
-        """Reads the caller's own profile. Errors: FAILED_PRECONDITION (AGENT_REQUIRED) for a caller that is no agent.
+        """Reads the caller's own profile. Errors: PERMISSION_DENIED (AGENT_REQUIRED) for a caller that is no agent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

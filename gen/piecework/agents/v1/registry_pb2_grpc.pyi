@@ -38,7 +38,7 @@ class RegistryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RegistryServiceAsyncStub: ...
     GetOwnProfile: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetOwnProfileRequest, _registry_pb2.GetOwnProfileResponse]
-    """Reads the caller's own profile. Errors: FAILED_PRECONDITION (AGENT_REQUIRED) for a caller that is no agent."""
+    """Reads the caller's own profile. Errors: PERMISSION_DENIED (AGENT_REQUIRED) for a caller that is no agent."""
     UpdateOwnProfile: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpdateOwnProfileRequest, _registry_pb2.UpdateOwnProfileResponse]
     """Changes the caller's own profile; what is not set stays. Errors: PERMISSION_DENIED (AGENT_REQUIRED),
     INVALID_ARGUMENT (NOTHING_TO_UPDATE), ALREADY_EXISTS (AGENT_EXISTS: the operator has another of that name).
@@ -70,7 +70,7 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOwnProfile: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetOwnProfileRequest, _registry_pb2.GetOwnProfileResponse]  # type: ignore[assignment]
-    """Reads the caller's own profile. Errors: FAILED_PRECONDITION (AGENT_REQUIRED) for a caller that is no agent."""
+    """Reads the caller's own profile. Errors: PERMISSION_DENIED (AGENT_REQUIRED) for a caller that is no agent."""
     UpdateOwnProfile: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpdateOwnProfileRequest, _registry_pb2.UpdateOwnProfileResponse]  # type: ignore[assignment]
     """Changes the caller's own profile; what is not set stays. Errors: PERMISSION_DENIED (AGENT_REQUIRED),
     INVALID_ARGUMENT (NOTHING_TO_UPDATE), ALREADY_EXISTS (AGENT_EXISTS: the operator has another of that name).
@@ -105,7 +105,7 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_pb2.GetOwnProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.GetOwnProfileResponse, _abc.Awaitable[_registry_pb2.GetOwnProfileResponse]]:
-        """Reads the caller's own profile. Errors: FAILED_PRECONDITION (AGENT_REQUIRED) for a caller that is no agent."""
+        """Reads the caller's own profile. Errors: PERMISSION_DENIED (AGENT_REQUIRED) for a caller that is no agent."""
 
     @_abc_1.abstractmethod
     def UpdateOwnProfile(

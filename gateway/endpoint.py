@@ -60,7 +60,9 @@ class Endpoint:
         """
         exchange = request[EXCHANGE]
         exchange.route = self.route.path
-        identity = await self._services.authenticator.identify(request.headers)
+        identity = auth.NOBODY
+        if self.route.access is not Access.PASSED_ON:
+            identity = await self._services.authenticator.identify(request.headers)
         if identity is auth.NOBODY and self.route.access is Access.CREDENTIAL:
             raise auth.required()
         exchange.caller = identity.caller

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Access(Enum):
     """Who may use a route: anybody, or whoever has a valid credential.
 
-    An open route that gets a credential checks it all the same, and acts for whom it names.
+    An open route that gets a credential checks it all the same, and acts for whom it names. A route that passes its
+    requests on to other routes leaves that to them.
     """
 
     OPEN = "open"
     CREDENTIAL = "credential"
+    PASSED_ON = "passed on"
 
 
 class NoQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -35,10 +35,12 @@ class Registration(NamedTuple):
         register: adds the servicers to the server it is given, for example
             `lambda server: add_QueueServiceServicer_to_server(handlers, server)`. It is called for each server.
         names: the full names of the services, for health and reflection, for example `piecework.tasks.v1.QueueService`.
+        end_streams: ends calls that would never end by themselves; called when no more calls are accepted.
     """
 
     register: Callable[[Any], None]
     names: Sequence[str]
+    end_streams: Callable[[], None] = lambda: None
 
 
 class AddressUnavailable(OSError):
@@ -101,7 +103,12 @@ class GrpcHost:
         stopping = [self.inprocess.stop(self._drain_seconds)]
         if self._server is not None:
             stopping.append(self._server.stop(self._drain_seconds))
-        await asyncio.gather(*stopping)
+        # In this order: whoever comes back after the end of a stream must find a closed door.
+        await asyncio.gather(*stopping, self._end_streams())
+
+    async def _end_streams(self) -> None:
+        for service in self._services:
+            service.end_streams()
 
     def _listen(self, address: str) -> grpc.aio.Server:
         server = grpc.aio.server(interceptors=self._interceptors, options=_OPTIONS)

@@ -58,6 +58,7 @@ class EventTail:
         self._leaving: asyncio.TimerHandle | None = None
         self._fanout: Fanout | None = None
         self._connected = asyncio.Event()
+        self._ended = False
 
     async def position(self) -> int:
         """Return the number of the newest event, 0 when there is none.
@@ -73,7 +74,7 @@ class EventTail:
     async def subscribe(
         self, streams: Collection[str] | None, after_seq: int | None
     ) -> AsyncGenerator[Event | Gap, None]:
-        """Yield the events after number `after_seq`, first the stored ones, then each as it comes. It never ends.
+        """Yield the events after number `after_seq`, first the stored ones, then each as it comes, until `end`.
 
         Close the generator (`contextlib.aclosing`) when no more is wanted.
 
@@ -87,8 +88,7 @@ class EventTail:
         """
         with self._subscriber():
             cursor = await self.position() if after_seq is None else after_seq
-            while True:
-                fanout = await self._current()
+            while (fanout := await self._current()) is not None:
                 inbox = fanout.open(streams, self._buffer)
                 try:
                     async for item in self._replay(streams, cursor, inbox.begins_after):
@@ -102,6 +102,13 @@ class EventTail:
                     cursor = max(cursor, inbox.complete_to)
                 finally:
                     fanout.forget(inbox)
+
+    def end(self) -> None:
+        """End every subscription, after what it has in hand: the process is about to stop."""
+        self._ended = True
+        self._connected.set()
+        if self._fanout is not None:
+            self._fanout.close()
 
     async def close(self) -> None:
         """Stop following; subscribers get nothing more."""
@@ -127,10 +134,10 @@ class EventTail:
                     yield _told(event)
             cursor = page[-1].seq if len(page) == _PAGE else up_to
 
-    async def _current(self) -> Fanout:
-        while self._fanout is None:
+    async def _current(self) -> Fanout | None:
+        while self._fanout is None and not self._ended:
             await self._connected.wait()
-        return self._fanout
+        return None if self._ended else self._fanout
 
     @contextlib.contextmanager
     def _subscriber(self) -> Iterator[None]:

@@ -117,7 +117,7 @@ def build(resources: Resources) -> Target:
     names = [f"{_PACKAGE}.{service}" for service in ("QueueService", "WorkService", "EventService")]
     return Target(
         name="tasks",
-        registrations=[Registration(app.register, names)],
+        registrations=[Registration(app.register, names, app.tail.end)],
         idempotent_methods=_IDEMPOTENT,
         start=app.start,
         stop=app.stop,

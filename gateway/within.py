@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
@@ -40,27 +40,29 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes:
         status: the HTTP status.
         body: the bytes that a client of the route would have got.
+        headers: those of the route itself.
         allowance: what the rate limit leaves to the client; None when it is not limited.
     """
 
     status: int
     body: bytes
-    allowance: Allowance | None
+    headers: Mapping[str, str] = {}
+    allowance: Allowance | None = None
 
 
 class Within:
     """Calls routes of the same gateway.
 
     Such a call is treated as one that came from outside: with the limits, the log line and the errors of its face.
-
-    Args:
-        app: the gateway.
-        around: its middleware.
     """
 
-    def __init__(self, app: web.Application, around: _Around) -> None:
-        self._router = app.router
-        self._around = around
+    def __init__(self) -> None:
+        self._router: web.UrlDispatcher | None = None
+        self._around: _Around | None = None
+
+    def connect(self, router: web.UrlDispatcher, around: _Around) -> None:
+        """Tell where the routes are and what goes around them; that is known only when all faces are."""
+        self._router, self._around = router, around
 
     async def send(self, outer: web.Request, method: str, url: URL, body: bytes = b"") -> Answer:
         """Answer a request with the headers, and so for the account, of `outer`.
@@ -71,13 +73,15 @@ class Within:
             url: path and query.
             body: JSON; empty for none.
         """
+        assert self._router is not None
+        assert self._around is not None
         request = _Inner(outer, method, url, body)
         match = await self._router.resolve(request)
         request[_MATCH] = match
         response = await self._around(request, match.handler)
         assert isinstance(response, web.Response)
         content = response.body if isinstance(response.body, bytes) else b""
-        return Answer(response.status, content, request[EXCHANGE].allowance)
+        return Answer(response.status, content, response.headers, request[EXCHANGE].allowance)
 
 
 class _Inner(web.Request):
@@ -102,6 +106,11 @@ class _Inner(web.Request):
     async def read(self) -> bytes:
         """Return the body."""
         return self[_BODY]
+
+    @property
+    def body_exists(self) -> bool:
+        """Whether there is a body."""
+        return bool(self[_BODY])
 
     @property
     def match_info(self) -> web.UrlMappingMatchInfo:

@@ -202,6 +202,7 @@ class Entry(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     AVAILABLE_DELTA_CREDITS_FIELD_NUMBER: _builtins.int
     HELD_DELTA_CREDITS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, unique."""
     type: Global___EntryType.ValueType
@@ -220,6 +221,8 @@ class Entry(_message.Message):
     """What it added to the credits that can be spent; the sum over an account's lines is its available balance."""
     held_delta_credits: _builtins.int
     """What it added to the credits that are set aside."""
+    number: _builtins.int
+    """Its place in the account's history, from 1 without gaps."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -237,10 +240,11 @@ class Entry(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         available_delta_credits: _builtins.int = ...,
         held_delta_credits: _builtins.int = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_credits", b"amount_credits", "available_delta_credits", b"available_delta_credits", "balance_after_credits", b"balance_after_credits", "counterparty_id", b"counterparty_id", "created_at", b"created_at", "description", b"description", "held_delta_credits", b"held_delta_credits", "id", b"id", "reference_id", b"reference_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_credits", b"amount_credits", "available_delta_credits", b"available_delta_credits", "balance_after_credits", b"balance_after_credits", "counterparty_id", b"counterparty_id", "created_at", b"created_at", "description", b"description", "held_delta_credits", b"held_delta_credits", "id", b"id", "number", b"number", "reference_id", b"reference_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 class LedgerServiceStub:
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).
@@ -94,8 +94,8 @@ class LedgerServiceStub:
 
 class LedgerServiceServicer:
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).
@@ -126,7 +126,8 @@ class LedgerServiceServicer:
 
     def AdjustHold(self, request, context):
         """Changes how much a pending hold sets aside: the difference is taken from the account or given back. For services
-        only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS).
+        only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS), ALREADY_EXISTS
+        (TRANSFER_EXISTS: the id moved other money).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,8 +240,8 @@ def add_LedgerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).

@@ -28,8 +28,8 @@ GRPC_VERSION: str
 
 class LedgerServiceStub:
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).
@@ -51,7 +51,8 @@ class LedgerServiceStub:
     """
     AdjustHold: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.AdjustHoldRequest, _ledger_pb2.AdjustHoldResponse]
     """Changes how much a pending hold sets aside: the difference is taken from the account or given back. For services
-    only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS).
+    only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS), ALREADY_EXISTS
+    (TRANSFER_EXISTS: the id moved other money).
     """
     SettleHold: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.SettleHoldRequest, _ledger_pb2.SettleHoldResponse]
     """Pays out of a pending hold, several parties at once, and gives what is left back to the account. Ends the hold. For
@@ -73,8 +74,8 @@ class LedgerServiceStub:
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).
@@ -93,7 +94,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     AdjustHold: _aio.UnaryUnaryMultiCallable[_ledger_pb2.AdjustHoldRequest, _ledger_pb2.AdjustHoldResponse]  # type: ignore[assignment]
     """Changes how much a pending hold sets aside: the difference is taken from the account or given back. For services
-    only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS).
+    only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS), ALREADY_EXISTS
+    (TRANSFER_EXISTS: the id moved other money).
     """
     SettleHold: _aio.UnaryUnaryMultiCallable[_ledger_pb2.SettleHoldRequest, _ledger_pb2.SettleHoldResponse]  # type: ignore[assignment]
     """Pays out of a pending hold, several parties at once, and gives what is left back to the account. Ends the hold. For
@@ -114,8 +116,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps money. A credit is one US cent. Every movement is one transfer whose postings sum to zero; what has been written
-    is never changed. Each id of the caller's moves money at most once: the same call again answers what it did the first
-    time, the same id for another movement is refused.
+    is never changed. Each id of the caller's moves money at most once: the same call again moves nothing and answers how
+    the hold or the account is now, the same id for another movement is refused.
 
     Errors of every method: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING, OTHER_OPERATOR,
     SERVICES_ONLY), INVALID_ARGUMENT (VALIDATION_FAILED).
@@ -156,7 +158,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.AdjustHoldResponse, _abc.Awaitable[_ledger_pb2.AdjustHoldResponse]]:
         """Changes how much a pending hold sets aside: the difference is taken from the account or given back. For services
-        only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS).
+        only. Errors: NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_RESOLVED, INSUFFICIENT_CREDITS), ALREADY_EXISTS
+        (TRANSFER_EXISTS: the id moved other money).
         """
 
     @_abc_1.abstractmethod

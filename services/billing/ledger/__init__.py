@@ -1,0 +1,1 @@
+"""Credits: accounts, holds and an immutable double-entry journal."""

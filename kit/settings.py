@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         log_level: the least severe level that is logged.
         log_file: the file that gets the log; empty: standard error.
         drain_seconds: how long requests under way may take to end after SIGTERM.
+        webhooks_allow_loopback: whether webhooks may lead to this machine, also without TLS, for development; when it
+            is not set, only those of `piecework up` may.
         otlp_endpoint: where traces go; empty: nothing is traced.
         trace_sample_ratio: the share of traces that are kept when the caller did not decide, 0 to 1.
     """
@@ -77,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_file: str = ""
     drain_seconds: float = 8.0
+    webhooks_allow_loopback: bool | None = None
     otlp_endpoint: str = ""
     trace_sample_ratio: float = 1.0
 
@@ -149,6 +152,7 @@ _READERS = {
     "log_level": values.log_level,
     "log_file": values.text,
     "drain_seconds": values.seconds,
+    "webhooks_allow_loopback": values.switch,
     "otlp_endpoint": values.url("http", "https"),
     "trace_sample_ratio": values.ratio,
 }

@@ -7,8 +7,10 @@ has one function, `build(resources) -> Target`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import NoOpTracer, Tracer
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
@@ -35,6 +37,7 @@ class Resources:
         signer: signs and verifies callers.
         clock: the time.
         registry: the metrics of the process.
+        tracer: makes spans for what begins here; they cost nothing when nothing is traced.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Resources:
     signer: CallerSigner
     clock: Clock
     registry: Registry
+    tracer: Tracer = field(default_factory=NoOpTracer)
 
     def database(self, service: str) -> AsyncDatabase[dict[str, Any]]:
         """Return the database of `service`; no other service opens it."""

@@ -145,6 +145,7 @@ class Platform:
             signer=self._signer,
             clock=SystemClock(),
             registry=self.registry,
+            tracer=self._tracing.tracer,
         )
 
 

@@ -128,11 +128,14 @@ class Installation:
 
     def _configure(self, public: DataDirectory, engines: EmbeddedEngines) -> Settings:
         """Return the settings of the services."""
-        return with_secrets(self._options.settings, public).replace(
+        settings = with_secrets(self._options.settings, public)
+        return settings.replace(
             replica=self._replica(),
             mongodb_uri=engines.mongodb_uri,
             redis_url=engines.redis_url,
             drain_seconds=_DRAIN_SECONDS,
+            # On a laptop the receiver of a webhook is usually on the same one.
+            webhooks_allow_loopback=settings.webhooks_allow_loopback is not False,
         )
 
     def _replica(self) -> str:

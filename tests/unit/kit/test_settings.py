@@ -43,6 +43,7 @@ _ENVIRONMENT = {
     "PIECEWORK_LOG_LEVEL": "debug",
     "PIECEWORK_LOG_FILE": "piecework.log",
     "PIECEWORK_DRAIN_SECONDS": "2.5",
+    "PIECEWORK_WEBHOOKS_ALLOW_LOOPBACK": "on",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
     "PIECEWORK_TRACE_SAMPLE_RATIO": "0.25",
 }
@@ -72,6 +73,7 @@ def test_every_variable_is_read() -> None:
         log_level="DEBUG",
         log_file="piecework.log",
         drain_seconds=2.5,
+        webhooks_allow_loopback=True,
         otlp_endpoint="http://collector:4317",
         trace_sample_ratio=0.25,
     )

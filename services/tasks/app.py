@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from piecework.tasks.v1 import events_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
+from piecework.tasks.v1 import events_pb2_grpc, market_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
 
 from kit.background import Background
 from kit.channels import Outgoing
@@ -17,7 +17,11 @@ from kit.redis import Wakeups
 from kit.target import Resources, Target
 from services.tasks.events.handlers import EventHandlers
 from services.tasks.events.service import EventWatch
+from services.tasks.market.handlers import MarketHandlers
+from services.tasks.market.parts import IDEMPOTENT as MARKET_IDEMPOTENT
+from services.tasks.market.parts import MarketParts
 from services.tasks.market.service.watchers import MarketWatchers
+from services.tasks.market.store.tasks import COLLECTION as MARKET_TASKS
 from services.tasks.queue.handlers import QueueHandlers
 from services.tasks.queue.loops import Remover
 from services.tasks.queue.peers import AgentsPeer
@@ -40,8 +44,11 @@ from services.tasks.work.store import COLLECTION, WorkStore
 
 WAKEUP_CHANNEL = "piecework:work"
 _PACKAGE = "piecework.tasks.v1"
+_SERVICES = ("QueueService", "WorkService", "EventService", "MarketService")
+_QUEUE_IDEMPOTENT = ("CreateProject", "CreateTaskType", "CreateTask", "CreateTasks")
 _IDEMPOTENT = frozenset(
-    f"/{_PACKAGE}.QueueService/{method}" for method in ("CreateProject", "CreateTaskType", "CreateTask", "CreateTasks")
+    [f"/{_PACKAGE}.QueueService/{method}" for method in _QUEUE_IDEMPOTENT]
+    + [f"/{_PACKAGE}.MarketService/{method}" for method in MARKET_IDEMPOTENT]
 )
 
 
@@ -72,8 +79,9 @@ class TasksApp:
         self.workers = WorkerService(self.access, self.tasks, self.work, self.leaser, self.changes, queries, clock)
         self.desk = SessionDesk(self.queue_store, agents)
         self.metrics = WorkMetrics(resources.registry, self.changes, queries, clock)
+        self.market = MarketParts(resources)
         self.tail = EventTail(database)
-        self.relay = EventRelay(database, [COLLECTION], self._leadership("relay"), clock)
+        self.relay = EventRelay(database, [COLLECTION, MARKET_TASKS], self._leadership("relay"), clock)
         self.reaper = Reaper(self.work_store, self.leaser, self.access.reaper_interval, clock)
         self.remover = Remover(self.projects)
         self._background = Background()
@@ -83,6 +91,7 @@ class TasksApp:
         queue = QueueHandlers(self.projects, self.types, self.tasks, self.workers, self.desk)
         queue_pb2_grpc.add_QueueServiceServicer_to_server(queue, server)
         work_pb2_grpc.add_WorkServiceServicer_to_server(WorkHandlers(self.work), server)
+        market_pb2_grpc.add_MarketServiceServicer_to_server(MarketHandlers(self.market), server)
         market = MarketWatchers()
         watch = EventWatch(self.tail, {"project": self.access, "task": market, "agent": market, "market": market})
         events_pb2_grpc.add_EventServiceServicer_to_server(EventHandlers(watch), server)
@@ -91,12 +100,17 @@ class TasksApp:
         """Prepare the indexes and start the loops."""
         await self.work_store.prepare()
         await self.queue_store.prepare()
+        await self.market.prepare()
         await self.relay.prepare()  # before the first write: history begins here
         await self.wakeups.start()
+        market = self.market
         reaping, removing = self._leadership("reaper"), self._leadership("remover")
+        reconciling, expiring = self._leadership("market-money"), self._leadership("market-expiry")
         self._background.start("tasks: relay", self.relay.run)
         self._background.start("tasks: reaper", lambda: reaping.run(self.reaper.run))
         self._background.start("tasks: remover", lambda: removing.run(self.remover.run))
+        self._background.start("tasks: market money", lambda: reconciling.run(market.reconciler.run))
+        self._background.start("tasks: market expiry", lambda: expiring.run(market.expiry.run))
 
     async def stop(self) -> None:
         """End the loops and the writes under way."""
@@ -114,7 +128,7 @@ class TasksApp:
 def build(resources: Resources) -> Target:
     """Return the service, ready to be hosted."""
     app = TasksApp(resources)
-    names = [f"{_PACKAGE}.{service}" for service in ("QueueService", "WorkService", "EventService")]
+    names = [f"{_PACKAGE}.{service}" for service in _SERVICES]
     return Target(
         name="tasks",
         registrations=[Registration(app.register, names, app.tail.end)],

@@ -27,6 +27,7 @@ FEE_PERCENT = 10
 DEFAULT_MAX_REVISIONS = 2
 
 # Actions on a task.
+CREATE = "create"
 CLAIM, ACCEPT_CLAIM, WITHDRAW, ROLL_BACK, CANCEL = "claim", "accept_claim", "withdraw", "roll_back", "cancel"
 DELIVER, REQUEST_REVISION, ACCEPT_DELIVERABLE = "deliver", "request_revision", "accept_deliverable"
 REJECT_DELIVERABLE, RESOLVE_DISPUTE, RATE = "reject_deliverable", "resolve_dispute", "rate"

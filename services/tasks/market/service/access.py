@@ -12,7 +12,7 @@ from services.tasks.market.model import CREATING
 if TYPE_CHECKING:
     from kit.caller import Caller
     from services.tasks.market.model import MarketTask
-    from services.tasks.market.money import Money
+    from services.tasks.market.money import Finish, Money
     from services.tasks.market.service.turns import Turns
     from services.tasks.market.store.tasks import TaskStore
 
@@ -100,12 +100,15 @@ class TaskAccess:
                     return result
         raise busy(task_id)
 
-    async def resume(self, task_id: int) -> None:
-        """Finish the money of a task, if it has any to finish."""
+    async def finish(self, task_id: int) -> Finish | None:
+        """Finish the money of a task, whatever its status; None when there is no such task any more.
+
+        Raises:
+            Unavailable: the ledger does not answer.
+        """
         async with self._turns.of(task_id):
             task = await self._store.find(task_id)
-            if task is not None:
-                await self._money.finish(task)
+            return None if task is None else await self._money.finish(task)
 
     async def _settled(self, task_id: int) -> MarketTask | None:
         task = await self.read(task_id)

@@ -1,0 +1,26 @@
+"""The gRPC side of the market: unpack, call, pack. One module for each kind of thing, joined in `MarketHandlers`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from piecework.tasks.v1 import market_pb2_grpc as rpc
+
+from services.tasks.market.handlers.claims import ClaimHandlers
+from services.tasks.market.handlers.tasks import TaskHandlers
+
+if TYPE_CHECKING:
+    from services.tasks.market.parts import MarketParts
+
+
+class MarketHandlers(TaskHandlers, ClaimHandlers, rpc.MarketServiceServicer):
+    """Serves `piecework.tasks.v1.MarketService`.
+
+    Args:
+        parts: the use cases.
+    """
+
+    def __init__(self, parts: MarketParts) -> None:
+        self._tasks = parts.tasks
+        self._reopening = parts.reopening
+        self._claims = parts.claims

@@ -1,0 +1,67 @@
+"""The parts of the market and how they hang together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kit.channels import Outgoing
+from kit.keyring import KeyRing
+from services.tasks.market.loops import Expiry, Reconciler
+from services.tasks.market.money import Money
+from services.tasks.market.peers import AgentsPeer, BillingPeer
+from services.tasks.market.service.access import TaskAccess
+from services.tasks.market.service.claims import ClaimService
+from services.tasks.market.service.reopening import Reopening
+from services.tasks.market.service.tasks import TaskService
+from services.tasks.market.service.turns import Turns
+from services.tasks.market.store.claims import ClaimStore
+from services.tasks.market.store.counters import Counters
+from services.tasks.market.store.tasks import TaskStore
+
+if TYPE_CHECKING:
+    from kit.target import Resources
+
+# Methods that take an idempotency key.
+IDEMPOTENT = ("PostTask", "CreateClaim", "CreateClaims")
+
+
+class MarketParts:
+    """Builds the market.
+
+    Args:
+        resources: what the process shares.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        database, clock = resources.database("tasks"), resources.clock
+        outgoing = Outgoing(resources.signer)
+        self.keys = KeyRing(resources.settings.encryption_keys)
+        self.ledger = BillingPeer(resources.channels, outgoing)
+        self.agents = AgentsPeer(resources.channels, outgoing)
+        self.counters = Counters(database)
+        self.task_store = TaskStore(database, clock)
+        self.claim_store = ClaimStore(database)
+        self.money = Money(self.task_store, self.ledger, clock)
+        self.access = TaskAccess(self.task_store, self.money, Turns())
+        self.tasks = TaskService(
+            self.access,
+            self.task_store,
+            self.claim_store,
+            self.counters,
+            self.money,
+            self.ledger,
+            self.agents,
+            self.keys,
+            clock,
+        )
+        self.reopening = Reopening(self.access, self.task_store, self.claim_store, self.money, clock)
+        self.claims = ClaimService(
+            self.access, self.task_store, self.claim_store, self.counters, self.money, self.reopening, clock
+        )
+        self.reconciler = Reconciler(self.task_store, self.access, clock)
+        self.expiry = Expiry(self.task_store, self.tasks, clock)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        for store in (self.task_store, self.claim_store):
+            await store.prepare()

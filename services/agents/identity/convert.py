@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from piecework.agents.v1 import identity_pb2 as pb
+from piecework.agents.v1 import registry_pb2
 
 from kit.timestamps import to_timestamp
-from services.agents.identity.model import Agent, Identity, Operator, OperatorKey
+from services.agents.identity.model import (
+    ACTIVE,
+    PAUSED,
+    PENDING_CLAIM,
+    SUSPENDED,
+    Agent,
+    Identity,
+    Operator,
+    OperatorKey,
+)
+
+AGENT_STATUS = {
+    ACTIVE: registry_pb2.AGENT_STATUS_ACTIVE,
+    PAUSED: registry_pb2.AGENT_STATUS_PAUSED,
+    SUSPENDED: registry_pb2.AGENT_STATUS_SUSPENDED,
+    PENDING_CLAIM: registry_pb2.AGENT_STATUS_PENDING_CLAIM,
+}
 
 
 def operator_to_proto(operator: Operator) -> pb.Operator:
@@ -34,6 +51,7 @@ def agent_to_proto(agent: Agent) -> pb.Agent:
         operator_id=agent.operator_id,
         name=agent.name,
         created_at=to_timestamp(agent.created_at),
+        status=AGENT_STATUS[agent.status],
     )
 
 

@@ -12,6 +12,20 @@ class CredentialInvalid(Unauthenticated):
         super().__init__("CREDENTIAL_INVALID", "Invalid or expired session")
 
 
+class AgentNotActive(PermissionDenied):
+    """The agent is paused or suspended."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__("AGENT_NOT_ACTIVE", f"Agent is {status}", metadata={"status": status})
+
+
+class AgentPendingClaim(PermissionDenied):
+    """The agent registered by itself and belongs to nobody yet."""
+
+    def __init__(self) -> None:
+        super().__init__("AGENT_PENDING_CLAIM", "Agent has not been claimed yet")
+
+
 class ServicesOnly(PermissionDenied):
     """The method serves our own processes alone."""
 

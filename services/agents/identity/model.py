@@ -10,6 +10,11 @@ from kit.caller import MARKET, READ, WORK
 
 AGENT_SCOPES = (READ, WORK, MARKET)
 
+ACTIVE = "active"
+PAUSED = "paused"
+SUSPENDED = "suspended"
+PENDING_CLAIM = "pending_claim"
+
 
 class Operator(msgspec.Struct, frozen=True):
     """An account: a person or an organisation."""
@@ -47,10 +52,12 @@ class Agent(msgspec.Struct, frozen=True):
     Attributes:
         id: a number from 1.
         uuid: a UUID.
-        operator_id: the operator that owns it.
+        operator_id: the operator that owns it; 0 while nobody has claimed it.
         name: unique within the operator.
-        key_id: the id of its present key, under which the end of that key is announced.
+        key_id: the id under which it is announced that its key, or what the key allows, has changed; then it gets
+            another one.
         created_at: when it was made.
+        status: whether it may act: `active`, `paused`, `suspended` or `pending_claim`.
     """
 
     id: int
@@ -59,6 +66,7 @@ class Agent(msgspec.Struct, frozen=True):
     name: str
     key_id: str
     created_at: datetime
+    status: str = ACTIVE
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -1,8 +1,4 @@
-"""Who is who: makes operators, agents and keys, and tells whom a secret speaks for.
-
-Keys are managed with an operator's key, or by our own services: a session, which anybody who knows the id of a project
-may open, must not be worth a lasting credential.
-"""
+"""Who is who: makes operators, agents and keys, and tells whom a secret speaks for."""
 
 from __future__ import annotations
 
@@ -12,15 +8,24 @@ from typing import TYPE_CHECKING, Protocol
 from kit.caller import ADMIN, OPERATOR_SCOPES, READ, SESSION_SCOPES, WRITE, Caller
 from kit.clock import Clock
 from kit.ids import new_id
+from services.agents.access import require_manager, require_own, require_service
 from services.agents.identity.errors import (
+    AgentNotActive,
     AgentNotFound,
+    AgentPendingClaim,
     CredentialInvalid,
     KeyNotFound,
-    OperatorKeyNeeded,
     OperatorNotFound,
-    ServicesOnly,
 )
-from services.agents.identity.model import AGENT_SCOPES, Agent, Identity, Operator, OperatorKey
+from services.agents.identity.model import (
+    ACTIVE,
+    AGENT_SCOPES,
+    PENDING_CLAIM,
+    Agent,
+    Identity,
+    Operator,
+    OperatorKey,
+)
 from services.agents.secret import (
     AGENT_KEY,
     LIVE_KEY,
@@ -51,15 +56,22 @@ class IdentityService:
         store: where they are kept.
         sessions: tells whose a session token is.
         revoke: announces to all processes that the credential of an id has ended; never raises.
+        welcome: gives an operator the credits that it is owed; never raises.
         clock: the time.
     """
 
     def __init__(
-        self, store: IdentityStore, sessions: SessionReader, revoke: Callable[[str], None], clock: Clock
+        self,
+        store: IdentityStore,
+        sessions: SessionReader,
+        revoke: Callable[[str], None],
+        welcome: Callable[[int], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._sessions = sessions
         self._revoke = revoke
+        self._welcome = welcome
         self._clock = clock
         self._lookups: dict[str, Callable[[Secret], Awaitable[Identity | None]]] = {
             LIVE_KEY: self._operator_identity,
@@ -73,11 +85,11 @@ class IdentityService:
 
         Raises:
             PermissionDenied: the caller is not a service.
+            AgentNotActive: the agent is paused or suspended.
+            AgentPendingClaim: nobody has claimed the agent yet.
             CredentialInvalid: the secret is unknown, revoked or has expired.
         """
-        if not caller.is_service:
-            _require_somebody(caller)
-            raise ServicesOnly
+        require_service(caller)
         lookup = self._lookups.get(secret.mark)
         identity = await lookup(secret) if lookup is not None else None
         if identity is None:
@@ -92,7 +104,9 @@ class IdentityService:
             OperatorExists: the name is taken.
         """
         caller.require(ADMIN)
-        return await self._store.insert_operator(name, self._clock.now())
+        operator = await self._store.insert_operator(name, self._clock.now())
+        await self._welcome(operator.id)
+        return operator
 
     async def list_operators(self, caller: Caller) -> list[Operator]:
         """Return all operators by id.
@@ -112,7 +126,7 @@ class IdentityService:
             PermissionDenied: the caller may not manage this operator, or does not hold a scope that it grants.
             OperatorNotFound: there is no such operator.
         """
-        _require_manager(caller, operator_id, WRITE)
+        require_manager(caller, operator_id, WRITE)
         granted = tuple(sorted(scopes)) or OPERATOR_SCOPES
         for scope in granted:
             caller.require(scope)
@@ -135,7 +149,7 @@ class IdentityService:
         Raises:
             PermissionDenied: the caller may not look into this operator.
         """
-        _require_manager(caller, operator_id, READ)
+        require_manager(caller, operator_id, READ)
         return await self._store.list_keys(operator_id)
 
     async def revoke_key(self, caller: Caller, key_id: str) -> OperatorKey:
@@ -145,7 +159,7 @@ class IdentityService:
             PermissionDenied: the caller may not manage keys.
             KeyNotFound: there is no such key, or it belongs to somebody else.
         """
-        owner = _require_own(caller)
+        owner = require_own(caller)
         key = await self._store.revoke_key(key_id, owner, self._clock.now())
         if key is None:
             raise KeyNotFound
@@ -160,10 +174,12 @@ class IdentityService:
             OperatorNotFound: there is no such operator.
             AgentExists: the operator has an agent of that name.
         """
-        _require_manager(caller, operator_id, WRITE)
+        require_manager(caller, operator_id, WRITE)
         await self._require_operator(operator_id)
         secret = new_agent_secret()
-        return await self._store.insert_agent(operator_id, name, secret, self._clock.now()), secret
+        agent = await self._store.insert_agent(operator_id, name, secret, self._clock.now())
+        await self._welcome(operator_id)
+        return agent, secret
 
     async def list_agents(self, caller: Caller, operator_id: int) -> list[Agent]:
         """Return the agents of an operator by id.
@@ -171,7 +187,7 @@ class IdentityService:
         Raises:
             PermissionDenied: the caller may not look into this operator.
         """
-        _require_manager(caller, operator_id, READ)
+        require_manager(caller, operator_id, READ)
         return await self._store.list_agents(operator_id)
 
     async def rotate_agent_key(self, caller: Caller, agent_id: int) -> Secret:
@@ -181,7 +197,7 @@ class IdentityService:
             PermissionDenied: the caller may not manage agents.
             AgentNotFound: there is no such agent, or it belongs to somebody else.
         """
-        owner = _require_own(caller)
+        owner = require_own(caller)
         secret = new_agent_secret()
         before = await self._store.replace_agent_key(agent_id, owner, secret)
         if before is None:
@@ -203,6 +219,10 @@ class IdentityService:
         agent = await self._store.find_agent(secret)
         if agent is None:
             return None
+        if agent.status == PENDING_CLAIM:
+            raise AgentPendingClaim
+        if agent.status != ACTIVE:
+            raise AgentNotActive(agent.status)
         return Identity(
             kind="agent",
             operator_id=agent.operator_id,
@@ -226,33 +246,3 @@ class IdentityService:
             session_id=session.id,
             expires_at=session.expires_at,
         )
-
-
-def _require_somebody(caller: Caller) -> None:
-    if caller.kind == "anonymous":
-        caller.require(READ)
-
-
-def _is_privileged(caller: Caller) -> bool:
-    return caller.is_service or (caller.kind == "operator" and ADMIN in caller.scopes)
-
-
-def _require_manager(caller: Caller, operator_id: int, scope: str) -> None:
-    if _is_privileged(caller):
-        return
-    _require_operator_key(caller, scope)
-    caller.require_operator(operator_id)
-
-
-def _require_own(caller: Caller) -> int | None:
-    """Return the operator whose things the caller may change, None when it may change everybody's."""
-    if _is_privileged(caller):
-        return None
-    _require_operator_key(caller, WRITE)
-    return caller.operator_id
-
-
-def _require_operator_key(caller: Caller, scope: str) -> None:
-    caller.require(scope)
-    if caller.kind != "operator":
-        raise OperatorKeyNeeded

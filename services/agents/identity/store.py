@@ -9,26 +9,34 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from kit.ids import new_id
 from kit.mongo import Document, ensure_indexes, is_duplicate, translated
 from services.agents.identity.errors import AgentExists, OperatorExists
-from services.agents.identity.model import Agent, Operator, OperatorKey
+from services.agents.identity.model import ACTIVE, Agent, Operator, OperatorKey
+from services.agents.numbers import Numbers
 from services.agents.secret import Secret
+from services.agents.welcome.store import WelcomeStore, new_operator_is_owed
 
-_UNIQUE_NAME = "unique_name"
+UNIQUE_NAME = "unique_name"
 
 
 class IdentityStore:
     """Every query of this feature.
 
     Its methods raise `Unavailable` when MongoDB cannot be reached.
+
+    Args:
+        database: where it is.
+        welcome: notes in the same write which credits a newcomer brings its operator.
     """
 
-    def __init__(self, database: AsyncDatabase[Document]) -> None:
-        self._counters = database["counters"]
+    def __init__(self, database: AsyncDatabase[Document], welcome: WelcomeStore) -> None:
+        self._numbers = Numbers(database)
+        self._welcome = welcome
         self._operators = database["operators"]
         self._keys = database["operator_keys"]
         self._agents = database["agents"]
@@ -36,12 +44,12 @@ class IdentityStore:
     async def prepare(self) -> None:
         """Create the indexes."""
         by_secret = IndexModel([("secret_hash", ASCENDING)], name="unique_secret", unique=True)
-        await ensure_indexes(self._operators, [IndexModel([("name", ASCENDING)], name=_UNIQUE_NAME, unique=True)])
+        await ensure_indexes(self._operators, [IndexModel([("name", ASCENDING)], name=UNIQUE_NAME, unique=True)])
         await ensure_indexes(
             self._keys,
             [by_secret, IndexModel([("operator_id", ASCENDING), ("created_at", DESCENDING)], name="by_operator")],
         )
-        by_name = IndexModel([("operator_id", ASCENDING), ("name", ASCENDING)], name=_UNIQUE_NAME, unique=True)
+        by_name = IndexModel([("operator_id", ASCENDING), ("name", ASCENDING)], name=UNIQUE_NAME, unique=True)
         await ensure_indexes(self._agents, [by_secret, by_name])
 
     @translated()
@@ -51,11 +59,12 @@ class IdentityStore:
         Raises:
             OperatorExists: the name is taken.
         """
-        document = {"_id": await self._next("operators"), "name": name, "created_at": now}
+        number = await self._numbers.next("operators")
+        document = {"_id": number, "name": name, "created_at": now, **new_operator_is_owed()}
         try:
             await self._operators.insert_one(document)
         except DuplicateKeyError as error:
-            if is_duplicate(error, _UNIQUE_NAME):
+            if is_duplicate(error, UNIQUE_NAME):
                 raise OperatorExists(name) from None
             raise
         return _operator(document)
@@ -124,19 +133,15 @@ class IdentityStore:
         Raises:
             AgentExists: the operator has an agent of that name.
         """
-        document = {
-            "_id": await self._next("agents"),
-            "uuid": new_id(),
-            "operator_id": operator_id,
-            "name": name,
-            "key_id": new_id(),
-            "created_at": now,
-            "secret_hash": secret.digest,
-        }
+        document = new_agent_document(await self._numbers.next("agents"), operator_id, name, secret, now)
+
+        async def insert(session: AsyncClientSession | None) -> None:
+            await self._agents.insert_one(document, session=session)
+
         try:
-            await self._agents.insert_one(document)
+            await self._welcome.admit_agent(operator_id, insert)
         except DuplicateKeyError as error:
-            if is_duplicate(error, _UNIQUE_NAME):
+            if is_duplicate(error, UNIQUE_NAME):
                 raise AgentExists(name) from None
             raise
         return _agent(document)
@@ -170,13 +175,19 @@ class IdentityStore:
         )
         return None if document is None else _agent(document)
 
-    async def _next(self, counter: str) -> int:
-        # A number is spent before the insert: a refused name leaves a gap, and no number is ever given twice.
-        document = await self._counters.find_one_and_update(
-            {"_id": counter}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
-        )
-        assert document is not None
-        return int(document["value"])
+
+def new_agent_document(number: int, operator_id: int, name: str, secret: Secret, now: datetime) -> Document:
+    """Return the document of a new agent."""
+    return {
+        "_id": number,
+        "uuid": new_id(),
+        "operator_id": operator_id,
+        "name": name,
+        "key_id": new_id(),
+        "created_at": now,
+        "secret_hash": secret.digest,
+        "status": ACTIVE,
+    }
 
 
 def _operator(document: Document) -> Operator:
@@ -203,4 +214,5 @@ def _agent(document: Document) -> Agent:
         name=document["name"],
         key_id=document["key_id"],
         created_at=document["created_at"],
+        status=document.get("status", ACTIVE),
     )

@@ -106,7 +106,7 @@ async def test_an_agents_key_speaks_for_the_agent(agents: Any) -> None:
     assert is_id(made.agent.uuid)
     found = await agents.identify(made.secret)
     assert (found.kind, found.operator_id, found.agent_id, found.name) == ("agent", 1, made.agent.id, "summariser")
-    assert list(found.scopes) == ["queue:read", "queue:work"]
+    assert list(found.scopes) == ["queue:read", "queue:work", "market"]
 
 
 async def test_an_agents_name_is_unique_within_its_operator(agents: Any) -> None:

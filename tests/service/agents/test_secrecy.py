@@ -14,7 +14,8 @@ from bson import json_util
 from piecework.agents.v1 import identity_pb2 as pb
 
 from kit import logs, mongo
-from kit.caller import service_caller
+from kit.caller import CallerSigner, service_caller
+from kit.channels import Channels, Outgoing
 from kit.clock import SystemClock
 from kit.errors import DomainError, Unavailable
 from kit.ids import new_id
@@ -23,6 +24,9 @@ from services.agents.identity.store import IdentityStore
 from services.agents.secret import Secret
 from services.agents.sessions.service import SessionService
 from services.agents.sessions.store import SessionStore
+from services.agents.welcome.peers import LedgerPeer
+from services.agents.welcome.service import WelcomeService
+from services.agents.welcome.store import WelcomeStore
 
 
 @pytest.fixture

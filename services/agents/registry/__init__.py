@@ -1,0 +1,1 @@
+"""What agents tell about themselves, and whether they may act."""

@@ -1,0 +1,1 @@
+"""The credits that newcomers bring their operators."""

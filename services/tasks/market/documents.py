@@ -31,6 +31,8 @@ def to_update(before: MarketTask, after: MarketTask, event: MarketEvent | None) 
     old, new = to_document(before), to_document(after)
     put = {name: value for name, value in new.items() if name not in old or old[name] != value}
     remove = {name: "" for name in old if name not in new}
+    if (before.status, before.budget) != (after.status, after.budget):
+        put["unindexed"] = True  # the search index does not show it yet, see `store/search.py`
     if event is not None:
         put["change"] = to_change(before, after, event)
     return {"$set": put, "$unset": remove} if remove else {"$set": put}

@@ -1,0 +1,143 @@
+"""What the search index knows of tasks, which of its blocks hold it, and how a question is answered from them. No I/O.
+
+The index has a column for each stem, with its weight in each task; one for the beginnings of up to three letters, with
+the weights of all stems that begin so; and one each for status, category and budget. What changed since the index
+was written comes from the tasks themselves, so that an answer is never older than they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from services.tasks.market import planes
+from services.tasks.market.blocks import place
+from services.tasks.market.model import STATUSES
+from services.tasks.market.planes import Planes
+from services.tasks.market.stems import MAX_WEIGHT
+
+STATUS, CATEGORY, BUDGET = "status", "category", "budget"
+_LONGEST_BEGINNING = 3  # letters; what begins with more is found by a range of stems
+_WEIGHT_BITS = MAX_WEIGHT.bit_length()
+_AFTER_SPACE = "!"
+_LAST = "\U0010ffff"
+
+Changes = Mapping[tuple[str, int], Mapping[int, int]]  # new values by place, by key and number of the block
+Range = tuple[str, str]  # the ids of blocks, from one to before the other
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A task as the index has it.
+
+    Attributes:
+        weights: of its stems; empty when the index has them already.
+    """
+
+    id: int
+    version: int
+    status: str
+    category_id: int
+    budget: int
+    weights: Mapping[str, int]
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which tasks are wanted: of a status, of a category unless it is 0, with a budget between two, both included."""
+
+    status: str
+    category_id: int = 0
+    min_budget: int | None = None
+    max_budget: int | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        bounded = self.min_budget is not None or self.max_budget is not None
+        return (STATUS, *((CATEGORY,) if self.category_id else ()), *((BUDGET,) if bounded else ()))
+
+
+def block_id(key: str, number: int) -> str:
+    """Return the id of a block."""
+    return f"{key} {number:06}"
+
+
+def block_number(identifier: str) -> int:
+    """Return the number in the id of a block."""
+    return int(identifier.rpartition(" ")[2])
+
+
+def column_range(name: str) -> Range:
+    """Return where the blocks of a column are."""
+    return f"c {name} ", f"c {name}{_AFTER_SPACE}"
+
+
+def word_range(term: str) -> Range:
+    """Return where the blocks of all stems are that begin with `term`."""
+    if len(term) <= _LONGEST_BEGINNING:
+        return f"b {term} ", f"b {term}{_AFTER_SPACE}"
+    return f"s {term}", f"s {term}{_LAST}"
+
+
+def word_changes(entries: Iterable[Entry]) -> Changes:
+    """Return what the stems of `entries` change."""
+    changes: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    for entry in entries:
+        number, offset = place(entry.id)
+        beginnings: dict[str, int] = defaultdict(int)
+        for stem, weight in entry.weights.items():
+            changes[f"s {stem}", number][offset] = weight
+            for length in range(1, min(len(stem), _LONGEST_BEGINNING) + 1):
+                beginnings[stem[:length]] += weight
+        for beginning, weight in beginnings.items():
+            changes[f"b {beginning}", number][offset] = min(weight, MAX_WEIGHT)
+    return changes
+
+
+def column_changes(entries: Iterable[Entry]) -> Changes:
+    """Return what the status, category and budget of `entries` change."""
+    changes: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    for entry in entries:
+        number, offset = place(entry.id)
+        for name, value in _values(entry).items():
+            changes[f"c {name}", number][offset] = value
+    return changes
+
+
+def current(name: str, column: Planes, recent: Sequence[Entry]) -> Planes:
+    """Return a column with what `recent` says."""
+    ids = planes.mask(entry.id for entry in recent)
+    return planes.replace(column, ids, planes.pack((entry.id, _values(entry)[name]) for entry in recent))
+
+
+def current_word(term: str, column: Planes, recent: Sequence[Entry]) -> Planes:
+    """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`."""
+    unread = [entry for entry in recent if entry.weights]
+    weights = [(entry.id, _weight(entry, term)) for entry in unread]
+    ids = planes.mask(entry.id for entry in unread)
+    return planes.clamp(planes.replace(column, ids, planes.pack(weights)), _WEIGHT_BITS)
+
+
+def matching(which: Filter, columns: Mapping[str, Planes]) -> int:
+    """Return the ids of the tasks that are wanted."""
+    ids = planes.equal(columns[STATUS], STATUSES.index(which.status) + 1)
+    if which.category_id:
+        ids &= planes.equal(columns[CATEGORY], which.category_id)
+    if which.min_budget is not None:
+        ids &= planes.at_least(columns[BUDGET], max(which.min_budget, 0))
+    if which.max_budget is not None:
+        ids &= planes.at_most(columns[BUDGET], which.max_budget) if which.max_budget > 0 else 0
+    return ids
+
+
+def _values(entry: Entry) -> dict[str, int]:
+    return {
+        STATUS: STATUSES.index(entry.status) + 1 if entry.status in STATUSES else 0,
+        CATEGORY: entry.category_id,
+        BUDGET: entry.budget,
+    }
+
+
+def _weight(entry: Entry, term: str) -> int:
+    return min(sum(weight for stem, weight in entry.weights.items() if stem.startswith(term)), MAX_WEIGHT)

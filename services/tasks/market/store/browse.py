@@ -1,0 +1,104 @@
+"""Lists of tasks in MongoDB: each in the order of an index, so that a page costs what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import MaxKey, MinKey
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from kit.mongo import ensure_indexes, translated
+from services.tasks.market.cursors import Place
+from services.tasks.market.documents import to_task
+from services.tasks.market.model import MarketTask
+from services.tasks.market.search_index import Filter
+from services.tasks.market.store.tasks import COLLECTION
+
+_NOT_SHOWN = {"change": 0, "terms": 0, "money": 0, "poster_llm_key": 0, "watchers": 0}
+_ORDERS = {"newest": ["status"], "category_newest": ["status", "category_id"]}
+
+
+def _index(*fields: str) -> IndexModel:
+    return IndexModel([(field, ASCENDING) for field in fields], name="_".join(fields).replace("__id", "_id"))
+
+
+class BrowseStore:
+    """Pages of tasks.
+
+    Args:
+        database: the database of the tasks service.
+    """
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._tasks = database[COLLECTION]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await ensure_indexes(
+            self._tasks,
+            [
+                _index("status", "_id"),
+                _index("status", "category_id", "_id"),
+                _index("status", "budget", "_id"),
+                _index("status", "category_id", "budget", "_id"),
+            ],
+        )
+
+    @translated()
+    async def by_id(self, which: Filter, after: Place | None, limit: int, *, descending: bool) -> list[MarketTask]:
+        """Return tasks of any budget in the order of their ids."""
+        query = _equal(which)
+        if after is not None:
+            query["_id"] = {"$lt" if descending else "$gt": after.id}
+        cursor = self._tasks.find(query, _NOT_SHOWN).sort("_id", _direction(descending=descending)).limit(limit)
+        return [to_task(document) for document in await cursor.to_list()]
+
+    @translated()
+    async def by_budget(self, which: Filter, after: Place | None, limit: int, *, descending: bool) -> list[MarketTask]:
+        """Return tasks in the order of their budgets and ids."""
+        equal = _equal(which)
+        names = [*equal, "budget", "_id"]
+        # Both ends are places in the index, the upper one exclusive: MongoDB makes one range of it, wherever the
+        # last page ended.
+        lower = [*equal.values(), MinKey() if which.min_budget is None else which.min_budget, MinKey()]
+        upper = [*equal.values(), MaxKey() if which.max_budget is None else which.max_budget, MaxKey()]
+        if after is not None and descending:
+            upper = min(upper, [*equal.values(), after.value, after.id], key=lambda end: _order(end[-2:]))
+        elif after is not None:
+            lower = max(lower, [*equal.values(), after.value, after.id + 1], key=lambda end: _order(end[-2:]))
+        if _order(lower[-2:]) >= _order(upper[-2:]):
+            return []
+        way = _direction(descending=descending)
+        cursor = (
+            self._tasks.find({}, _NOT_SHOWN)
+            .hint([(name, ASCENDING) for name in names])
+            .min(list(zip(names, lower, strict=True)))
+            .max(list(zip(names, upper, strict=True)))
+            .sort([("budget", way), ("_id", way)])
+            .limit(limit)
+        )
+        return [to_task(document) for document in await cursor.to_list()]
+
+    @translated()
+    async def named(self, ids: Sequence[int]) -> list[MarketTask]:
+        """Return the tasks with these ids, in their order; those that there are."""
+        documents = await self._tasks.find({"_id": {"$in": list(ids)}}, _NOT_SHOWN).to_list()
+        by_id = {document["_id"]: document for document in documents}
+        return [to_task(by_id[task_id]) for task_id in ids if task_id in by_id]
+
+
+def _equal(which: Filter) -> dict[str, Any]:
+    return {"status": which.status, **({"category_id": which.category_id} if which.category_id else {})}
+
+
+def _direction(*, descending: bool) -> int:
+    return DESCENDING if descending else ASCENDING
+
+
+def _order(end: Sequence[Any]) -> tuple[tuple[int, int], ...]:
+    """Return what sorts as MongoDB sorts: the smallest key, numbers, the largest key."""
+    return tuple(
+        (-1, 0) if isinstance(key, MinKey) else (1, 0) if isinstance(key, MaxKey) else (0, int(key)) for key in end
+    )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from piecework.agents.v1 import identity_pb2 as identity
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceStub
 from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 
 from kit.caller import ADMIN, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
-from kit.channels import CallOptions, Channels, Outgoing
+from kit.channels import CallOptions, Channels, Outgoing, UnknownPeer
 from kit.status import from_rpc_error
 from launch import places
 from launch.configuration import configured, require
@@ -23,6 +24,7 @@ from launch.running import find_running
 
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
 
@@ -42,17 +44,40 @@ class Administration:
         self.identities: IdentityServiceAsyncStub = IdentityServiceStub(channels.get("agents"))
         self.queue: QueueServiceAsyncStub = QueueServiceStub(channels.get("tasks"))
         self.market: MarketServiceAsyncStub = MarketServiceStub(channels.get("tasks"))
+        self._channels = channels
         self._outgoing = outgoing
+
+    @property
+    def ledger(self) -> LedgerServiceAsyncStub:
+        """The stub of the ledger.
+
+        Raises:
+            CommandFailed: the address of the billing service is not set.
+        """
+        return LedgerServiceStub(self._peer("billing"))
 
     @property
     def options(self) -> CallOptions:
         """The options of a call on behalf of the installation."""
-        return self._outgoing(_SELF, timeout=_TIMEOUT_SECONDS)
+        return self.options_within(_TIMEOUT_SECONDS)
+
+    def options_within(self, seconds: float) -> CallOptions:
+        """Return the options of a call on behalf of the installation that may take long."""
+        return self._outgoing(_SELF, timeout=seconds)
 
     def options_for(self, operator_id: int) -> CallOptions:
         """Return the options of a call on behalf of an operator."""
         caller = Caller(kind="operator", operator_id=operator_id, scopes=(*OPERATOR_SCOPES, ADMIN))
         return self._outgoing(caller, timeout=_TIMEOUT_SECONDS)
+
+    def _peer(self, name: str) -> grpc.aio.Channel:
+        try:
+            return self._channels.get(name)
+        except UnknownPeer as error:
+            raise CommandFailed(
+                f"the address of the service {name} is not known",
+                f"Set PIECEWORK_{name.upper()}_ADDRESS, or name a data directory with --data-dir.",
+            ) from error
 
     async def operators(self) -> list[identity.Operator]:
         """Return all operators by id."""
@@ -100,7 +125,8 @@ def _locate(data_dir: Path | None) -> tuple[dict[str, str], str]:
         settings = configured()
         if settings.agents_address and settings.tasks_address:
             require(settings, "caller_key")
-            return {"agents": settings.agents_address, "tasks": settings.tasks_address}, settings.caller_key
+            names = ("agents", "tasks", "billing")
+            return {name: getattr(settings, f"{name}_address") for name in names}, settings.caller_key
     directory = places.DataDirectory(places.choose(data_dir))
     platform = find_running(directory)
     secrets = places.read(directory.secrets, places.PlatformSecrets)
@@ -110,4 +136,4 @@ def _locate(data_dir: Path | None) -> tuple[dict[str, str], str]:
             f"Start one with `piecework up --data-dir {directory.path}`, name its directory with --data-dir, or set\n"
             "PIECEWORK_AGENTS_ADDRESS, PIECEWORK_TASKS_ADDRESS and PIECEWORK_CALLER_KEY.",
         )
-    return {"agents": platform.grpc, "tasks": platform.grpc}, secrets.caller_key
+    return dict.fromkeys(("agents", "tasks", "billing"), platform.grpc), secrets.caller_key

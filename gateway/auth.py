@@ -85,7 +85,8 @@ class Authenticator:
         """Return whom the request's `Authorization: Bearer` or `x-api-key` speaks for; `NOBODY` without either.
 
         Raises:
-            Failure: 401 for a credential that is not valid, 503 when nobody can tell now.
+            Failure: 401 for a credential that is not valid, 403 for the key of an agent that may not act now, 503 when
+                nobody can tell.
         """
         secret = credential(headers)
         if secret is None:
@@ -164,6 +165,9 @@ class Authenticator:
             if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT):
                 refused = from_domain(from_rpc_error(error))
                 raise refused if refused.status == 500 else _not_valid() from None
+            if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                # The credential is the right one; its agent is paused, suspended or belongs to nobody yet.
+                raise from_domain(from_rpc_error(error)) from None
             raise from_domain(from_rpc_error(error)) from error
         identity = _identity(answer)
         if identity.credential_id in self._revoked:
@@ -205,6 +209,19 @@ def required() -> Failure:
     return Failure(
         401, "Authentication required", headers={"WWW-Authenticate": "Bearer"}, reason="AUTHENTICATION_REQUIRED"
     )
+
+
+def check(identity: Identity, *, agents_only: bool) -> None:
+    """Check that somebody is calling, and an agent where only agents may.
+
+    Raises:
+        Failure: 401.
+    """
+    if identity is NOBODY:
+        raise required()
+    if agents_only and identity.caller.kind != "agent":
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Failure(401, "An agent's key is needed", headers=headers, reason="AGENT_KEY_REQUIRED")
 
 
 def _not_valid() -> Failure:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from piecework.agents.v1 import identity_pb2 as identity
+from piecework.agents.v1 import registry_pb2 as registry
 
 from launch.admin.connection import Administration
 from launch.admin.options import AsJson, DataDir, Owner, call, wants_json
@@ -13,6 +15,7 @@ from launch.admin.output import moment, show_list, show_one
 
 app = typer.Typer(help="Workers with a name and a key of their own.", no_args_is_help=True)
 _NOTE = "The key is shown this once; only its hash is stored."
+AgentId = Annotated[int, typer.Argument(help="Id of the agent.")]
 
 
 def _row(agent: identity.Agent, operator: str) -> dict[str, Any]:
@@ -21,8 +24,23 @@ def _row(agent: identity.Agent, operator: str) -> dict[str, Any]:
         "uuid": agent.uuid,
         "name": agent.name,
         "operator": operator,
+        "status": _status(agent.status),
         "created_at": moment(agent.created_at),
     }
+
+
+def _profile_row(profile: registry.Profile) -> dict[str, Any]:
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "operator": profile.operator.name,
+        "status": _status(profile.status),
+        "created_at": moment(profile.created_at),
+    }
+
+
+def _status(status: registry.AgentStatus.ValueType) -> str:
+    return registry.AgentStatus.Name(status).removeprefix("AGENT_STATUS_").lower()
 
 
 @app.command("create")
@@ -59,7 +77,7 @@ def list_all(operator: Owner, data_dir: DataDir = None, *, as_json: AsJson = Fal
 
 @app.command("rotate-key")
 def rotate_key(
-    agent_id: Annotated[int, typer.Argument(help="Id of the agent.")],
+    agent_id: AgentId,
     data_dir: DataDir = None,
     *,
     as_json: AsJson = False,
@@ -72,3 +90,47 @@ def rotate_key(
         return {"id": agent_id, "key": answer.secret}
 
     show_one(call(data_dir, work), as_json=wants_json(as_json=as_json), note=_NOTE)
+
+
+@app.command("claim")
+def claim(
+    code: Annotated[str, typer.Option("--code", help="Verification code that the agent got when it registered.")],
+    operator: Owner,
+    data_dir: DataDir = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give an agent that registered by itself to an operator."""
+
+    async def work(platform: Administration) -> dict[str, Any]:
+        owner = await platform.operator(operator)
+        request = registry.ClaimAgentRequest(verification_code=code, operator_id=owner.id)
+        return _profile_row((await platform.registry.ClaimAgent(request, **platform.options)).profile)
+
+    show_one(call(data_dir, work), as_json=wants_json(as_json=as_json))
+
+
+@app.command("pause")
+def pause(agent_id: AgentId, data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
+    """Keep an agent from acting for a while, at once."""
+    _set_status(agent_id, registry.AGENT_STATUS_PAUSED, data_dir, as_json=as_json)
+
+
+@app.command("suspend")
+def suspend(agent_id: AgentId, data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
+    """Keep an agent from acting until the platform allows it again, at once."""
+    _set_status(agent_id, registry.AGENT_STATUS_SUSPENDED, data_dir, as_json=as_json)
+
+
+@app.command("activate")
+def activate(agent_id: AgentId, data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
+    """Let an agent act again."""
+    _set_status(agent_id, registry.AGENT_STATUS_ACTIVE, data_dir, as_json=as_json)
+
+
+def _set_status(agent_id: int, status: registry.AgentStatus.ValueType, data_dir: Path | None, *, as_json: bool) -> None:
+    async def work(platform: Administration) -> dict[str, Any]:
+        request = registry.SetAgentStatusRequest(agent_id=agent_id, status=status)
+        return _profile_row((await platform.registry.SetAgentStatus(request, **platform.options)).profile)
+
+    show_one(call(data_dir, work), as_json=wants_json(as_json=as_json))

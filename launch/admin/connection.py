@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from piecework.agents.v1 import identity_pb2 as identity
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from piecework.agents.v1.registry_pb2_grpc import RegistryServiceStub
 from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceStub
 from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
@@ -24,6 +25,7 @@ from launch.running import find_running
 
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from piecework.agents.v1.registry_pb2_grpc import RegistryServiceAsyncStub
     from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
     from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
@@ -42,6 +44,7 @@ class Administration:
 
     def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
         self.identities: IdentityServiceAsyncStub = IdentityServiceStub(channels.get("agents"))
+        self.registry: RegistryServiceAsyncStub = RegistryServiceStub(channels.get("agents"))
         self.queue: QueueServiceAsyncStub = QueueServiceStub(channels.get("tasks"))
         self.market: MarketServiceAsyncStub = MarketServiceStub(channels.get("tasks"))
         self._channels = channels

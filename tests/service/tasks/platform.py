@@ -30,10 +30,11 @@ from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
 from kit.status import result_of
-from kit.target import Resources
+from kit.target import Resources, Target
 from services.agents import app as agents_app
 from services.tasks.app import TasksApp
 from services.tasks.app import build as build_tasks
+from services.tasks.market.loops import Expiry, Reconciler
 from services.tasks.queue.loops import Remover
 from services.tasks.work.loops import Reaper
 
@@ -95,15 +96,18 @@ class TasksPlatform:
         self.signer = CallerSigner("the key of an installation of tests")
         self.outgoing = Outgoing(self.signer)
         self.clock = clock
-        channels = LateChannels()
-        settings = Settings(database_prefix=database_prefix)
+        channels = self.new_channels()
+        settings = self.settings(database_prefix)
         self.resources = Resources(settings, mongo, redis_client, channels, self.signer, clock, Registry())
         self.database = self.resources.database("tasks")
-        self.targets = [build_tasks(self.resources), agents_app.build(self.resources)]
+        self.targets = self.build_targets()
         # The loops of the service look once, at the start; after that tests decide.
         app = self.app
         app.reaper = Reaper(app.work_store, app.leaser, app.access.reaper_interval, clock, tick_seconds=_NEVER)
         app.remover = Remover(app.projects, tick_seconds=_NEVER)
+        market = app.market
+        market.reconciler = Reconciler(market.task_store, market.access, clock, tick_seconds=_NEVER)
+        market.expiry = Expiry(market.task_store, market.tasks, clock, tick_seconds=_NEVER)
         idempotency = IdempotencyStore(self.database, clock)
         interceptors = [
             AccessInterceptor(RpcMetrics(CollectorRegistry())),
@@ -119,6 +123,16 @@ class TasksPlatform:
         self.queue: Any = None
         self.work: Any = None
         self.events: Any = None
+
+    def new_channels(self) -> LateChannels:
+        return LateChannels()
+
+    def settings(self, database_prefix: str) -> Settings:
+        return Settings(database_prefix=database_prefix)
+
+    def build_targets(self) -> list[Target]:
+        """Return the services that are hosted, `tasks` first."""
+        return [build_tasks(self.resources), agents_app.build(self.resources)]
 
     async def start(self) -> None:
         for target in self.targets:

@@ -106,11 +106,13 @@ class TasksApp:
         market = self.market
         reaping, removing = self._leadership("reaper"), self._leadership("remover")
         reconciling, expiring = self._leadership("market-money"), self._leadership("market-expiry")
+        indexing = self._leadership("market-search")
         self._background.start("tasks: relay", self.relay.run)
         self._background.start("tasks: reaper", lambda: reaping.run(self.reaper.run))
         self._background.start("tasks: remover", lambda: removing.run(self.remover.run))
         self._background.start("tasks: market money", lambda: reconciling.run(market.reconciler.run))
         self._background.start("tasks: market expiry", lambda: expiring.run(market.expiry.run))
+        self._background.start("tasks: market search", lambda: indexing.run(market.indexer.run))
 
     async def stop(self) -> None:
         """End the loops and the writes under way."""

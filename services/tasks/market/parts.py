@@ -10,12 +10,17 @@ from services.tasks.market.loops import Expiry, Reconciler
 from services.tasks.market.money import Money
 from services.tasks.market.peers import AgentsPeer, BillingPeer
 from services.tasks.market.service.access import TaskAccess
+from services.tasks.market.service.browse import BrowseService
 from services.tasks.market.service.claims import ClaimService
+from services.tasks.market.service.indexing import SearchIndexer
 from services.tasks.market.service.reopening import Reopening
+from services.tasks.market.service.search import IndexReader, SearchService
 from services.tasks.market.service.tasks import TaskService
 from services.tasks.market.service.turns import Turns
+from services.tasks.market.store.browse import BrowseStore
 from services.tasks.market.store.claims import ClaimStore
 from services.tasks.market.store.counters import Counters
+from services.tasks.market.store.search import SearchStore
 from services.tasks.market.store.tasks import TaskStore
 
 if TYPE_CHECKING:
@@ -58,10 +63,15 @@ class MarketParts:
         self.claims = ClaimService(
             self.access, self.task_store, self.claim_store, self.counters, self.money, self.reopening, clock
         )
+        self.browse_store, self.search_store = BrowseStore(database), SearchStore(database)
+        index = IndexReader(self.search_store)
+        self.browse = BrowseService(self.browse_store, index)
+        self.search = SearchService(index, self.browse_store)
+        self.indexer = SearchIndexer(self.search_store)
         self.reconciler = Reconciler(self.task_store, self.access, clock)
         self.expiry = Expiry(self.task_store, self.tasks, clock)
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        for store in (self.task_store, self.claim_store):
+        for store in (self.task_store, self.claim_store, self.browse_store, self.search_store):
             await store.prepare()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from piecework.tasks.v1 import market_pb2_grpc as rpc
 
+from services.tasks.market.handlers.browse import BrowseHandlers
 from services.tasks.market.handlers.claims import ClaimHandlers
 from services.tasks.market.handlers.tasks import TaskHandlers
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from services.tasks.market.parts import MarketParts
 
 
-class MarketHandlers(TaskHandlers, ClaimHandlers, rpc.MarketServiceServicer):
+class MarketHandlers(TaskHandlers, BrowseHandlers, ClaimHandlers, rpc.MarketServiceServicer):
     """Serves `piecework.tasks.v1.MarketService`.
 
     Args:
@@ -24,3 +25,5 @@ class MarketHandlers(TaskHandlers, ClaimHandlers, rpc.MarketServiceServicer):
         self._tasks = parts.tasks
         self._reopening = parts.reopening
         self._claims = parts.claims
+        self._browse = parts.browse
+        self._search = parts.search

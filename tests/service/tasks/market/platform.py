@@ -170,4 +170,5 @@ class MarketPlatform(TasksPlatform):
 
 def post_request(**fields: Any) -> pb.PostTaskRequest:
     """Return a task to post that is in order, with some fields changed."""
-    return pb.PostTaskRequest(**{"title": "Build a page", "description": DESCRIPTION, "budget_credits": 100} | fields)
+    given: dict[str, Any] = {"title": "Build a page", "description": DESCRIPTION, "budget_credits": 100, **fields}
+    return pb.PostTaskRequest(**given)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kit.channels import Outgoing
 from kit.keyring import KeyRing
+from services.tasks.market import parts_delivery
 from services.tasks.market.loops import Expiry, Reconciler
 from services.tasks.market.money import Money
 from services.tasks.market.peers import AgentsPeer, BillingPeer
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from kit.target import Resources
 
 # Methods that take an idempotency key.
-IDEMPOTENT = ("PostTask", "CreateClaim", "CreateClaims")
+IDEMPOTENT = ("PostTask", "CreateClaim", "CreateClaims", *parts_delivery.IDEMPOTENT)
 
 
 class MarketParts:
@@ -68,6 +69,9 @@ class MarketParts:
         self.browse = BrowseService(self.browse_store, index)
         self.search = SearchService(index, self.browse_store)
         self.indexer = SearchIndexer(self.search_store)
+        self.delivery = parts_delivery.DeliveryParts(
+            resources, self.access, self.task_store, self.counters, self.money, self.agents, self.keys
+        )
         self.reconciler = Reconciler(self.task_store, self.access, clock)
         self.expiry = Expiry(self.task_store, self.tasks, clock)
 
@@ -75,3 +79,4 @@ class MarketParts:
         """Create the indexes."""
         for store in (self.task_store, self.claim_store, self.browse_store, self.search_store):
             await store.prepare()
+        await self.delivery.prepare()

@@ -1,12 +1,14 @@
 """Durable records of calls that may be repeated: the same key gets the same answer, and one effect.
 
-A record is `{_id: "<operator>:<method>:<key>", hash, state: running | done, owner, started_at, expires_at, response?}`.
+A record is `{_id: "<holder>:<method>:<key>", hash, state: running | done, owner, started_at, expires_at, response?}`.
 It is written before the call runs and completed with the answer. When a crash leaves it running, the next attempt
 takes it over after a while; that is safe because what the call creates carries the key in a unique index.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,13 +33,16 @@ _RUNNING, _DONE = "running", "done"
 _DUPLICATE_KEY = 11000
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _ATTEMPTS = 5
+# Who sends a request twice at once gets one answer twice, unless the first takes longer than a client likes to wait.
+PATIENCE_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.2
 
 
 class Attempt(msgspec.Struct, frozen=True):
     """One execution of a call.
 
     Attributes:
-        record_id: `<operator>:<method>:<key>`.
+        record_id: `<holder>:<method>:<key>`.
         digest: what the call asks for; the same key with another digest is refused.
         owner: names this execution.
     """
@@ -47,9 +52,9 @@ class Attempt(msgspec.Struct, frozen=True):
     owner: str
 
 
-def new_attempt(operator_id: int, method: str, key: str, digest: bytes) -> Attempt:
-    """Return an attempt of an operator to call `method` under `key`."""
-    return Attempt(f"{operator_id}:{method}:{key}", digest, new_id())
+def new_attempt(holder: str, method: str, key: str, digest: bytes) -> Attempt:
+    """Return an attempt to call `method` under a key of `holder`."""
+    return Attempt(f"{holder}:{method}:{key}", digest, new_id())
 
 
 class IdempotencyStore:
@@ -59,7 +64,8 @@ class IdempotencyStore:
         database: the database of the service.
         clock: the time that records are dated by.
         lifetime: how long an answer is kept.
-        lease: how long a running call keeps others of the same key waiting.
+        lease: how long a running call keeps others of the same key out.
+        patience_seconds: how long a call waits for the answer of another one of the same key.
     """
 
     def __init__(
@@ -69,11 +75,13 @@ class IdempotencyStore:
         lifetime: timedelta = LIFETIME,
         *,
         lease: timedelta = LEASE,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._records: AsyncCollection[dict[str, Any]] = database.get_collection("idempotency", codec_options=_AWARE)
         self._clock = clock
         self._lifetime = lifetime
         self._lease = lease
+        self._patience_seconds = patience_seconds
         self._inserts: Combiner[dict[str, Any], bool] = Combiner(self._insert)
         self._endings: Combiner[UpdateOne | DeleteOne, None] = Combiner(self._end)
 
@@ -84,13 +92,25 @@ class IdempotencyStore:
         )
 
     async def begin(self, attempt: Attempt) -> bytes | None:
-        """Record that the call runs and return None, or return the answer of an earlier call.
+        """Record that the call runs and return None, or return the answer of an earlier call, once there is one.
 
         Raises:
             InvalidInput: `IDEMPOTENCY_KEY_REUSED`: the key was used for something else.
             Conflict: `IDEMPOTENCY_IN_PROGRESS`: a call with this key is still running.
             Unavailable: MongoDB cannot be reached.
         """
+        deadline, pause = time.monotonic() + self._patience_seconds, _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._begin(attempt)
+            except Conflict:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _begin(self, attempt: Attempt) -> bytes | None:
         for _ in range(_ATTEMPTS):
             now = self._clock.now()
             async with translated():

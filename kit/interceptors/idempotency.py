@@ -62,7 +62,7 @@ class IdempotencyInterceptor(MethodInterceptor):
             caller, key = current_caller(), _key_of(context)
             if key is None or caller.kind == "anonymous":
                 return await behaviour(request, context)
-            attempt = new_attempt(caller.operator_id, method, key, _digest(caller, request))
+            attempt = new_attempt(_holder(caller), method, key, _digest(caller, request))
             answer = await self._begin(attempt)
             if answer is not None:
                 context.set_trailing_metadata(_REPLAYED)
@@ -130,6 +130,11 @@ def _checked(key: str) -> str:
             f"An idempotency key has 1 to {_MAX_KEY_LENGTH} printable ASCII characters",
         )
     return key
+
+
+def _holder(caller: Caller) -> str:
+    # Agents of one operator do not know of each other's keys.
+    return f"agent-{caller.agent_id}" if caller.agent_id else str(caller.operator_id)
 
 
 def _digest(caller: Caller, request: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.errors import AlreadyExists, NotFound, PermissionDenied, Unavailable, WrongState
+from kit.errors import AlreadyExists, NotFound, PermissionDenied, WrongState
 
 
 class ServicesOnly(PermissionDenied):
@@ -64,10 +64,3 @@ class HoldTooSmall(WrongState):
             f"The hold sets {held} credits aside, {required} are to be paid",
             metadata={"held": str(held), "required": str(required)},
         )
-
-
-class LedgerBusy(Unavailable):
-    """Other replicas changed the same accounts each time; nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__("LEDGER_BUSY", "The accounts are busy, try again", retry_after_seconds=1)

@@ -7,29 +7,23 @@ command whose outcome was lost moves nothing when it is sent again.
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from kit.combiner import Combiner
 from kit.errors import DomainError
-from kit.mongo import duplicate_index, is_outage, translated
 from services.billing.ledger import commands as do
 from services.billing.ledger import documents
 from services.billing.ledger.books import Books
-from services.billing.ledger.errors import LedgerBusy
 from services.billing.ledger.model import STRIPES, Account, Hold, account_of
 from services.billing.ledger.movement import Changes
+from services.billing.transactions import transact
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -38,13 +32,6 @@ Outcome = Account | Hold | Exception
 Watcher = Callable[[Sequence[do.Command], Sequence[Outcome]], None]
 
 _MAX_BATCH = 256
-_PATIENCE_SECONDS = 10.0
-_FIRST_PAUSE_SECONDS = 0.002
-_LONGEST_PAUSE_SECONDS = 0.1
-# A commit whose answer was lost is asked for again until MongoDB tells, through an election or a restart.
-_COMMIT_PATIENCE_SECONDS = 30.0
-_COMMIT_PAUSE_SECONDS = 0.1
-_log = structlog.get_logger(__name__)
 
 
 class Journal:
@@ -79,7 +66,7 @@ class Journal:
 
         Raises:
             DomainError: why it is refused; nothing was written.
-            LedgerBusy: other replicas were faster too often; nothing was written.
+            DatabaseBusy: other replicas were faster too often; nothing was written.
             Unavailable: the database cannot be reached; the command may or may not be written, and can be sent again.
         """
         return await self._commands.submit(command)
@@ -88,38 +75,21 @@ class Journal:
         """Wait for the writes under way."""
         await self._commands.close()
 
-    @translated()
     async def _write(self, batch: Sequence[do.Command]) -> list[Outcome]:
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                outcomes = await self._attempt(batch)
-            except PyMongoError as error:
-                if not _is_lost_race(error):
-                    raise
-                if time.monotonic() > give_up_at:
-                    if is_outage(error):
-                        raise
-                    raise LedgerBusy from error
-            else:
-                for watcher in self._watchers:
-                    watcher(batch, outcomes)
-                return outcomes
-            for retry_watcher in self._retry_watchers:
-                retry_watcher()
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - spreads replicas, keeps no secret
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-    async def _attempt(self, batch: Sequence[do.Command]) -> list[Outcome]:
-        async with self._database.client.start_session() as session:
-            await session.start_transaction(read_concern=ReadConcern("snapshot"))
-            # Leaving the session before the commit aborts the transaction.
+        async def decide(session: AsyncClientSession) -> list[Outcome]:
             books = await self._read(batch, session)
             outcomes = [_outcome(books, command) for command in batch]
             await self._store(books.changes, session)
-            await _commit(session)
             return outcomes
+
+        outcomes = await transact(self._database, decide, self._on_retry)
+        for watcher in self._watchers:
+            watcher(batch, outcomes)
+        return outcomes
+
+    def _on_retry(self) -> None:
+        for watcher in self._retry_watchers:
+            watcher()
 
     async def _read(self, batch: Sequence[do.Command], session: AsyncClientSession) -> Books:
         transfer_ids = {each.transfer_id for each in batch if not isinstance(each, do.OpenAccount)}
@@ -189,26 +159,3 @@ async def _written(
 ) -> None:
     if writes:
         await collection.bulk_write(writes, session=session)
-
-
-async def _commit(session: AsyncClientSession) -> None:
-    """Commit, and know whether it happened: a batch is never decided again while an earlier decision may still land."""
-    give_up_at = time.monotonic() + _COMMIT_PATIENCE_SECONDS
-    while True:
-        try:
-            await session.commit_transaction()
-        except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > give_up_at:
-                raise
-            _log.warning("the answer to a commit was lost and is asked for again", problem=repr(error))
-            await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _is_lost_race(error: PyMongoError) -> bool:
-    if error.has_error_label("TransientTransactionError") or isinstance(error, DuplicateKeyError):
-        return True
-    if not isinstance(error, BulkWriteError):
-        return False
-    return any(duplicate_index(each) is not None for each in error.details.get("writeErrors", ()))

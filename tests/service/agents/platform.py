@@ -1,4 +1,4 @@
-"""Hosts the services `agents` and `billing` in this process and calls them through their stubs."""
+"""Hosts the services `agents` and `billing`, and `tasks` if wanted, in this process, and calls them through stubs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from piecework.agents.v1 import identity_pb2_grpc, registry_pb2_grpc
 from piecework.agents.v1 import registry_pb2 as registry
 from piecework.billing.v1 import ledger_pb2 as ledger
 from piecework.billing.v1 import ledger_pb2_grpc
+from piecework.tasks.v1 import market_pb2_grpc
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
@@ -33,6 +34,7 @@ from services.agents.app import AgentsApp
 from services.agents.app import build as build_agents
 from services.agents.welcome.loops import Welcomer
 from services.billing.app import build as build_billing
+from services.tasks.app import build as build_tasks
 
 GATEWAY = service_caller("gateway")
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -53,6 +55,7 @@ class AgentsPlatform:
         mongo: the database client; replicas that share it and the prefix are one installation.
         network: whether the stubs go over a socket.
         billing: whether the agents service reaches the ledger.
+        tasks: whether the market runs here too.
         tick_seconds: how often its loop looks who is owed credits; by default once, before the host runs, and then
             tests decide.
     """
@@ -66,13 +69,15 @@ class AgentsPlatform:
         *,
         network: bool = False,
         billing: bool = True,
+        tasks: bool = False,
         tick_seconds: float = _NEVER,
     ) -> None:
         signer = CallerSigner("the key of an installation of tests")
         channels = LateChannels({} if billing else {"billing": NOBODY_LISTENS})
         settings = Settings(database_prefix=database_prefix)
         self.resources = Resources(settings, mongo, redis_client, channels, signer, clock, Registry())
-        self.targets = [build_agents(self.resources), build_billing(self.resources)]
+        builders = [build_agents, build_billing, build_tasks] if tasks else [build_agents, build_billing]
+        self.targets = [build(self.resources) for build in builders]
         self.app: AgentsApp = self.targets[0].start.__self__  # type: ignore[attr-defined]
         self.app.welcomer = Welcomer(self.app.welcome, tick_seconds=tick_seconds)
         interceptors = [
@@ -114,6 +119,7 @@ class AgentsClient:
         self.sessions: Any = identity_pb2_grpc.SessionServiceStub(agents)
         self.registry: Any = registry_pb2_grpc.RegistryServiceStub(agents)
         self.ledger: Any = ledger_pb2_grpc.LedgerServiceStub(channels.get("billing"))
+        self.market: Any = market_pb2_grpc.MarketServiceStub(channels.get("tasks"))
         self.platform = platform
         self.clock = platform.resources.clock
         self.database = platform.resources.database("agents")

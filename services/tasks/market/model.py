@@ -139,7 +139,6 @@ class MarketTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         deliverables_count: deliverables ever handed in.
         poster_llm_key: sealed for the owner `task:<uuid>`; empty for none.
         watchers: every agent that ever claimed it.
-        terms: what full-text search finds it by.
         money: what the ledger still has to do.
         idempotency: the key of the call that made it.
     """
@@ -170,7 +169,6 @@ class MarketTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     poster_reviews_used: int = 0
     rating: Rating | None = None
     watchers: tuple[int, ...] = ()
-    terms: tuple[str, ...] = ()
     money: MoneyIntent | None = None
     idempotency: str | None = None
 

@@ -14,6 +14,11 @@ class Turns:
         self._locks: dict[int, asyncio.Lock] = {}
         self._users: dict[int, int] = {}
 
+    @property
+    def waited_for(self) -> set[int]:
+        """The tasks that are being changed."""
+        return set(self._users)
+
     @asynccontextmanager
     async def of(self, task_id: int) -> AsyncIterator[None]:
         """Wait for the turn to change a task."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from piecework.agents.v1 import identity_pb2_grpc, registry_pb2_grpc
+from piecework.agents.v1 import identity_pb2_grpc, registry_pb2_grpc, webhooks_pb2_grpc
 
 from kit.background import Background
 from kit.channels import Outgoing
 from kit.host import Registration
 from kit.ids import new_id
+from kit.keyring import KeyRing
 from kit.leadership import Leadership
+from kit.outbound.client import OutboundClient
+from kit.outbound.targets import Rules
 from kit.redis import REVOKED_CHANNEL, Wakeups
 from kit.target import Resources, Target
 from services.agents.feed.follower import Follower
@@ -27,6 +30,15 @@ from services.agents.sessions.handlers import SessionHandlers
 from services.agents.sessions.loops import ActivityRecorder
 from services.agents.sessions.service import SessionService
 from services.agents.sessions.store import SessionStore
+from services.agents.webhooks.courier import Courier
+from services.agents.webhooks.handlers import WebhookHandlers
+from services.agents.webhooks.loops import Sender
+from services.agents.webhooks.metrics import WebhookMetrics
+from services.agents.webhooks.publisher import Publisher
+from services.agents.webhooks.service import WebhookService
+from services.agents.webhooks.store.deliveries import DeliveryStore
+from services.agents.webhooks.store.endpoints import EndpointStore
+from services.agents.webhooks.store.webhooks import WebhookStore
 from services.agents.welcome.loops import Welcomer
 from services.agents.welcome.peers import LedgerPeer
 from services.agents.welcome.service import WelcomeService
@@ -65,13 +77,36 @@ class AgentsApp:
         self.reputation = Follower("reputation", channels, outgoing, database, learn, metrics=self.feed_metrics)
         self.registry_store = RegistryStore(database, self.welcome_store)
         self.registry = RegistryService(self.registry_store, self.reputation_store, revoke, self.welcome.greet, clock)
+        self._join_webhooks(outgoing)
         self._background = Background()
+
+    def _join_webhooks(self, outgoing: Outgoing) -> None:
+        resources = self._resources
+        database, clock, settings = resources.database("agents"), resources.clock, resources.settings
+        self.outbound = OutboundClient(Rules(allow_loopback=bool(settings.webhooks_allow_loopback)))
+        self.ring = KeyRing(settings.encryption_keys)
+        self.webhook_store, self.delivery_store = WebhookStore(database), DeliveryStore(database)
+        self.endpoints = EndpointStore(database)
+        self.courier = Courier(self.outbound, self.ring, resources.tracer, clock)
+        self.webhook_metrics = WebhookMetrics(resources.registry, self.delivery_store, clock)
+        self.sender = Sender(self.endpoints, self.delivery_store, self.courier, self.webhook_metrics, clock)
+        self.webhooks = WebhookService(
+            self.webhook_store, self.delivery_store, self.ring, self.outbound.check, self._wake_sender, clock
+        )
+        self.publisher = Publisher(self.webhook_store, self.endpoints, self.delivery_store, self._wake_sender, clock)
+        self.publishing = Follower(
+            "webhooks", resources.channels, outgoing, database, self.publisher.publish, metrics=self.feed_metrics
+        )
+
+    def _wake_sender(self) -> None:
+        self.sender.wake()
 
     def register(self, server: Any) -> None:
         """Add the servicers to a server."""
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityHandlers(self.identity), server)
         identity_pb2_grpc.add_SessionServiceServicer_to_server(SessionHandlers(self.sessions), server)
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(RegistryHandlers(self.registry), server)
+        webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(WebhookHandlers(self.webhooks), server)
 
     async def start(self) -> None:
         """Prepare the indexes and start the loops."""
@@ -80,14 +115,21 @@ class AgentsApp:
         await self.session_store.prepare()
         await self.registry_store.prepare()
         await self.reputation_store.prepare()
+        await self.webhook_store.prepare()
+        await self.delivery_store.prepare()
+        await self.webhooks.finish_deletions()
         await self.revocations.start()
         welcoming, learning = self._leadership("welcomer"), self._leadership("reputation")
         self._background.start("agents: welcomer", lambda: welcoming.run(self.welcomer.run))
         self._background.start("agents: reputation", lambda: learning.run(self.reputation.run))
+        publishing = self._leadership("webhooks")
+        self._background.start("agents: webhooks", lambda: publishing.run(self.publishing.run))
+        self._background.start("agents: sender", lambda: self.sender.run())
 
     async def stop(self) -> None:
         """End the loops and the writes under way."""
         await self._background.close()
+        self.outbound.close()
         await self.activity.close()
         await self.revocations.close()
 
@@ -100,7 +142,8 @@ class AgentsApp:
 def build(resources: Resources) -> Target:
     """Return the service, ready to be hosted."""
     app = AgentsApp(resources)
-    names = [f"{_PACKAGE}.{service}" for service in ("IdentityService", "SessionService", "RegistryService")]
+    services = ("IdentityService", "SessionService", "RegistryService", "WebhookService")
+    names = [f"{_PACKAGE}.{service}" for service in services]
     return Target(
         name="agents",
         registrations=[Registration(app.register, names)],

@@ -12,12 +12,13 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.tasks.market.planes import Planes, add, mask, pack, present, replace, value_at
+from services.tasks.market.planes import Planes, add, mask, pack, replace
 
 _ID_BITS = 13
 _PLANE_BYTES = 1 << _ID_BITS >> 3
 _OFFSETS = (1 << _ID_BITS) - 1
 _VALUE_BITS = 3  # of an entry of a list
+_VALUES = (1 << _VALUE_BITS) - 1
 _LONGEST_LIST = 192
 
 
@@ -33,11 +34,14 @@ def changed(block: Mapping[str, Any] | None, values: Mapping[int, int]) -> dict[
         block: as it is stored; None when it is not.
         values: the new values by place.
     """
-    new = pack(values.items())
-    column = replace(_column(block), mask(values), new) if block else new
-    ids = present(column)
-    if len(column) <= _VALUE_BITS and ids.bit_count() <= _LONGEST_LIST:
-        return {"list": _listed(column, ids)}
+    if block is None or "list" in block:
+        entries = _read_list(block["list"]) if block else {}
+        entries.update(values)
+        if len(entries) <= _LONGEST_LIST and max(entries.values()) < 1 << _VALUE_BITS:
+            return {"list": _written_list(entries)}
+        column = pack(entries.items())
+    else:
+        column = replace(_column(block["planes"]), mask(values), pack(values.items()))
     return {"planes": [plane.to_bytes((plane.bit_length() + 7) // 8, "little") for plane in column]}
 
 
@@ -50,9 +54,8 @@ def joined(blocks: Iterable[tuple[int, Mapping[str, Any]]]) -> Planes:
             sliced.setdefault(number, []).append(block["planes"])
             continue
         start = number << _ID_BITS
-        for entry in _entries(block["list"]):
-            position = start | entry >> _VALUE_BITS
-            few[position] = few.get(position, 0) + (entry & (1 << _VALUE_BITS) - 1)
+        for offset, value in _read_list(block["list"]).items():
+            few[start | offset] = few.get(start | offset, 0) + value
     column = pack(few.items())
     while sliced:
         layer = {number: waiting.pop() for number, waiting in sliced.items()}
@@ -74,28 +77,19 @@ def _laid_out(layer: Mapping[int, Sequence[bytes]]) -> Planes:
     return tuple(planes)
 
 
-def _column(block: Mapping[str, Any]) -> Planes:
-    if "planes" in block:
-        return tuple(int.from_bytes(plane, "little") for plane in block["planes"])
-    return pack((entry >> _VALUE_BITS, entry & (1 << _VALUE_BITS) - 1) for entry in _entries(block["list"]))
+def _column(sliced: Sequence[bytes]) -> Planes:
+    return tuple(int.from_bytes(plane, "little") for plane in sliced)
 
 
-def _listed(column: Planes, ids: int) -> bytes:
-    entries = array("H")
-    while ids:
-        offset = (ids & -ids).bit_length() - 1
-        entries.append(offset << _VALUE_BITS | value_at(column, offset))
-        ids &= ids - 1
-    return _little(entries).tobytes()
-
-
-def _entries(content: bytes) -> array[int]:
-    entries = array("H")
-    entries.frombytes(content)
-    return _little(entries)
-
-
-def _little(entries: array[int]) -> array[int]:
+def _read_list(content: bytes) -> dict[int, int]:
+    entries = array("H", content)
     if sys.byteorder == "big":
         entries.byteswap()
-    return entries
+    return {entry >> _VALUE_BITS: entry & _VALUES for entry in entries}
+
+
+def _written_list(values: Mapping[int, int]) -> bytes:
+    entries = array("H", sorted(offset << _VALUE_BITS | value for offset, value in values.items() if value))
+    if sys.byteorder == "big":
+        entries.byteswap()
+    return entries.tobytes()

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from kit.events.model import change_document
-from services.tasks.market.model import MarketEvent, MarketTask
+from services.tasks.market.model import CREATING, MarketEvent, MarketTask
+from services.tasks.market.search_index import ALL, COLUMNS
 from services.tasks.market.service.watchers import STREAM, agent_topic, operator_topic, task_topic
 
 _NATIVE = (datetime,)
@@ -31,11 +32,13 @@ def to_update(before: MarketTask, after: MarketTask, event: MarketEvent | None) 
     old, new = to_document(before), to_document(after)
     put = {name: value for name, value in new.items() if name not in old or old[name] != value}
     remove = {name: "" for name in old if name not in new}
-    if (before.status, before.budget) != (after.status, after.budget):
-        put["unindexed"] = True  # the search index does not show it yet, see `store/search.py`
     if event is not None:
         put["change"] = to_change(before, after, event)
-    return {"$set": put, "$unset": remove} if remove else {"$set": put}
+    update = {"$set": put, "$unset": remove} if remove else {"$set": put}
+    if (before.status, before.budget) != (after.status, after.budget):
+        # The search index does not show it yet, and nothing at all of a new task.
+        update["$max"] = {"unindexed": ALL if before.status == CREATING else COLUMNS}
+    return update
 
 
 def to_change(before: MarketTask, after: MarketTask, event: MarketEvent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from services.tasks.market.peers import AgentsPeer, BillingPeer
 from services.tasks.market.service.access import TaskAccess
 from services.tasks.market.service.browse import BrowseService
 from services.tasks.market.service.claims import ClaimService
-from services.tasks.market.service.indexing import SearchIndexer
+from services.tasks.market.service.indexing import RecentWords, SearchIndexer
 from services.tasks.market.service.reopening import Reopening
 from services.tasks.market.service.search import IndexReader, SearchService
 from services.tasks.market.service.tasks import TaskService
@@ -65,10 +65,11 @@ class MarketParts:
             self.access, self.task_store, self.claim_store, self.counters, self.money, self.reopening, clock
         )
         self.browse_store, self.search_store = BrowseStore(database), SearchStore(database)
-        index = IndexReader(self.search_store)
+        words = RecentWords(self.search_store)
+        index = IndexReader(self.search_store, words)
         self.browse = BrowseService(self.browse_store, index)
         self.search = SearchService(index, self.browse_store)
-        self.indexer = SearchIndexer(self.search_store)
+        self.indexer = SearchIndexer(self.search_store, words)
         self.delivery = parts_delivery.DeliveryParts(
             resources, self.access, self.task_store, self.counters, self.money, self.agents, self.keys
         )

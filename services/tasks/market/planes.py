@@ -7,7 +7,7 @@ some ten microseconds (O'Neil and Quass, "Improved query performance with varian
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 Planes = tuple[int, ...]
 
@@ -16,14 +16,12 @@ def pack(values: Iterable[tuple[int, int]]) -> Planes:
     """Return the column with these values by id; each id at most once."""
     buffers: list[bytearray] = []
     for position, value in values:
-        byte, bit = position >> 3, 1 << (position & 7)
-        for plane in _bits(value):
-            while plane >= len(buffers):
-                buffers.append(bytearray())
-            buffer = buffers[plane]
-            if byte >= len(buffer):
-                buffer.extend(bytes(byte + 1 - len(buffer)))
-            buffer[byte] |= bit
+        byte, bit, plane = position >> 3, 1 << (position & 7), 0
+        while value:
+            if value & 1:
+                _set(buffers, plane, byte, bit)
+            value >>= 1
+            plane += 1
     return tuple(int.from_bytes(buffer, "little") for buffer in buffers)
 
 
@@ -115,9 +113,10 @@ def _plane(column: Planes, bit: int) -> int:
     return column[bit] if bit < len(column) else 0
 
 
-def _bits(value: int) -> Iterator[int]:
-    bit = 0
-    while value >> bit:
-        if value >> bit & 1:
-            yield bit
-        bit += 1
+def _set(buffers: list[bytearray], plane: int, byte: int, bit: int) -> None:
+    while plane >= len(buffers):
+        buffers.append(bytearray())
+    buffer = buffers[plane]
+    if byte >= len(buffer):
+        buffer.extend(bytes(byte + 1 - len(buffer)))
+    buffer[byte] |= bit

@@ -7,7 +7,6 @@ was written comes from the tasks themselves, so that an answer is never older th
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -16,15 +15,16 @@ from services.tasks.market import planes
 from services.tasks.market.blocks import place
 from services.tasks.market.model import STATUSES
 from services.tasks.market.planes import Planes
-from services.tasks.market.stems import MAX_WEIGHT
+from services.tasks.market.stems import MAX_WEIGHT, Words
 
 STATUS, CATEGORY, BUDGET = "status", "category", "budget"
+COLUMNS, ALL = 1, 2  # what the index does not show of a task; how tasks are marked
 _LONGEST_BEGINNING = 3  # letters; what begins with more is found by a range of stems
 _WEIGHT_BITS = MAX_WEIGHT.bit_length()
 _AFTER_SPACE = "!"
 _LAST = "\U0010ffff"
 
-Changes = Mapping[tuple[str, int], Mapping[int, int]]  # new values by place, by key and number of the block
+Changes = dict[tuple[str, int], dict[int, int]]  # new values by place, by key and number of the block
 Range = tuple[str, str]  # the ids of blocks, from one to before the other
 
 
@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True):
     """A task as the index has it.
 
     Attributes:
-        weights: of its stems; empty when the index has them already.
+        missing: what the index does not show: `ALL`, or only its `COLUMNS`.
     """
 
     id: int
@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
     status: str
     category_id: int
     budget: int
-    weights: Mapping[str, int]
+    missing: int
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -80,43 +80,48 @@ def word_range(term: str) -> Range:
     return f"s {term}", f"s {term}{_LAST}"
 
 
-def word_changes(entries: Iterable[Entry]) -> Changes:
-    """Return what the stems of `entries` change."""
-    changes: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
-    for entry in entries:
-        number, offset = place(entry.id)
-        beginnings: dict[str, int] = defaultdict(int)
-        for stem, weight in entry.weights.items():
-            changes[f"s {stem}", number][offset] = weight
-            for length in range(1, min(len(stem), _LONGEST_BEGINNING) + 1):
-                beginnings[stem[:length]] += weight
-        for beginning, weight in beginnings.items():
-            changes[f"b {beginning}", number][offset] = min(weight, MAX_WEIGHT)
-    return changes
+def add_words(changes: Changes, task_id: int, words: Words) -> None:
+    """Add what the words of a task change in the index to `changes`."""
+    number, offset = place(task_id)
+    beginnings: dict[str, int] = {}
+    for stem, weight in zip(words.stems, words.weights, strict=True):
+        changes.setdefault((f"s {stem}", number), {})[offset] = weight
+        for length in range(1, min(len(stem), _LONGEST_BEGINNING) + 1):
+            beginnings[stem[:length]] = beginnings.get(stem[:length], 0) + weight
+    for beginning, weight in beginnings.items():
+        changes.setdefault((f"b {beginning}", number), {})[offset] = min(weight, MAX_WEIGHT)
 
 
 def column_changes(entries: Iterable[Entry]) -> Changes:
     """Return what the status, category and budget of `entries` change."""
-    changes: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    changes: Changes = {}
     for entry in entries:
         number, offset = place(entry.id)
         for name, value in _values(entry).items():
-            changes[f"c {name}", number][offset] = value
+            changes.setdefault((f"c {name}", number), {})[offset] = value
     return changes
 
 
 def current(name: str, column: Planes, recent: Sequence[Entry]) -> Planes:
     """Return a column with what `recent` says."""
+    if not recent:
+        return column
     ids = planes.mask(entry.id for entry in recent)
     return planes.replace(column, ids, planes.pack((entry.id, _values(entry)[name]) for entry in recent))
 
 
-def current_word(term: str, column: Planes, recent: Sequence[Entry]) -> Planes:
-    """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`."""
-    unread = [entry for entry in recent if entry.weights]
-    weights = [(entry.id, _weight(entry, term)) for entry in unread]
-    ids = planes.mask(entry.id for entry in unread)
-    return planes.clamp(planes.replace(column, ids, planes.pack(weights)), _WEIGHT_BITS)
+def current_word(term: str, column: Planes, recent: Mapping[int, Words]) -> Planes:
+    """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`.
+
+    Args:
+        term: the stem of a word.
+        column: what the index says.
+        recent: the words of tasks that it does not have.
+    """
+    if recent:
+        weights = planes.pack((task_id, words.weight(term)) for task_id, words in recent.items())
+        column = planes.replace(column, planes.mask(recent), weights)
+    return planes.clamp(column, _WEIGHT_BITS)
 
 
 def matching(which: Filter, columns: Mapping[str, Planes]) -> int:
@@ -137,7 +142,3 @@ def _values(entry: Entry) -> dict[str, int]:
         CATEGORY: entry.category_id,
         BUDGET: entry.budget,
     }
-
-
-def _weight(entry: Entry, term: str) -> int:
-    return min(sum(weight for stem, weight in entry.weights.items() if stem.startswith(term)), MAX_WEIGHT)

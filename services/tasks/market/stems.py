@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
+import msgspec
 import snowballstemmer
 
 MAX_WEIGHT = 7
@@ -40,14 +42,30 @@ def weights(title: str, description: str) -> dict[str, int]:
     }
 
 
-def terms(title: str, description: str) -> tuple[str, ...]:
-    """Return the stems of a task as it keeps them until the search index has them: `5pars` weighs 5."""
-    return tuple(f"{weight}{stem}" for stem, weight in weights(title, description).items())
+class Words(msgspec.Struct, frozen=True):
+    """The stems of a task.
+
+    Attributes:
+        stems: in the order of the alphabet.
+        weights: how much each weighs.
+    """
+
+    stems: tuple[str, ...] = ()
+    weights: tuple[int, ...] = ()
+
+    def weight(self, beginning: str) -> int:
+        """Return how much the stems that begin with `beginning` weigh together, at most `MAX_WEIGHT`."""
+        place, total = bisect_left(self.stems, beginning), 0
+        while place < len(self.stems) and self.stems[place].startswith(beginning):
+            total += self.weights[place]
+            place += 1
+        return min(total, MAX_WEIGHT)
 
 
-def weights_of(kept: Iterable[str]) -> dict[str, int]:
-    """Return the weights that `terms` told."""
-    return {term[1:]: int(term[0]) for term in kept}
+def words_of(title: str, description: str) -> Words:
+    """Return the stems of a task."""
+    found = sorted(weights(title, description).items())
+    return Words(tuple(stem for stem, _ in found), tuple(weight for _, weight in found))
 
 
 def query_terms(query: str) -> list[str]:

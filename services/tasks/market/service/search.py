@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from services.tasks.market.model import MarketTask
     from services.tasks.market.planes import Planes
     from services.tasks.market.search_index import Entry
+    from services.tasks.market.service.indexing import RecentWords
     from services.tasks.market.store.browse import BrowseStore
     from services.tasks.market.store.search import SearchStore
 
@@ -48,35 +49,36 @@ class IndexReader:
 
     Args:
         store: the index.
+        words: those that it does not have.
     """
 
-    def __init__(self, store: SearchStore) -> None:
+    def __init__(self, store: SearchStore, words: RecentWords) -> None:
         self._store = store
+        self._words = words
 
     async def matching(self, which: Filter) -> int:
         """Return the ids of all tasks that match a filter."""
-        recent = await self._store.unindexed(_MAX_UNINDEXED)
-        blocks = await self._store.blocks([column_range(name) for name in which.columns])
+        recent, blocks = await self._store.read(map(column_range, which.columns), _MAX_UNINDEXED)
         return matching(which, _columns(which, blocks, recent))
 
     async def ranked(self, which: Filter, terms: Sequence[str]) -> tuple[int, Planes]:
         """Return the ids of all tasks that match and have all `terms`, and how much the terms weigh in each."""
-        # What changed is read before the blocks: what is written into them in between is then seen twice, not never.
-        recent = await self._store.unindexed(_MAX_UNINDEXED)
-        waiting = sorted(terms, key=len, reverse=True)  # long words are rare: they leave little for the others to read
-        names = [column_range(name) for name in which.columns]
-        ids = -1
+        terms = sorted(terms, key=len, reverse=True)  # long words are rare: they leave little for the others to read
+        group, waiting = terms[:_WORDS_AT_ONCE], terms[_WORDS_AT_ONCE:]
+        ranges = [*map(column_range, which.columns), *map(word_range, group)]
+        recent, blocks = await self._store.read(ranges, _MAX_UNINDEXED)
+        words = await self._words.of(recent)
+        ids = matching(which, _columns(which, blocks, recent))
         total: Planes = ()
-        while waiting and ids:
-            group, waiting = waiting[:_WORDS_AT_ONCE], waiting[_WORDS_AT_ONCE:]
-            blocks = await self._store.blocks([*names, *map(word_range, group)])
-            if names:
-                ids, names = matching(which, _columns(which, blocks, recent)), []
+        while True:
             for term in group:
-                word = current_word(term, _column(word_range(term), blocks), recent)
+                word = current_word(term, _column(word_range(term), blocks), words)
                 ids &= planes.present(word)
                 total = planes.add(total, word)
-        return ids, total
+            if not ids or not waiting:
+                return ids, total
+            group, waiting = waiting[:_WORDS_AT_ONCE], waiting[_WORDS_AT_ONCE:]
+            blocks = await self._store.blocks(map(word_range, group))
 
 
 class SearchService:

@@ -30,7 +30,6 @@ from services.tasks.market.model import (
     MarketTask,
 )
 from services.tasks.market.service.access import actor_of, require_agent, require_poster, require_reader
-from services.tasks.market.stems import terms
 
 if TYPE_CHECKING:
     from kit.caller import Caller
@@ -209,7 +208,6 @@ class TaskService:
             updated_at=now,
             max_revisions=revisions,
             requirements=new.requirements,
-            terms=terms(new.title, new.description),
             category_id=new.category_id,
             deadline=new.deadline,
             auto_review_enabled=new.auto_review_enabled,

@@ -16,8 +16,7 @@ from services.tasks.market.model import MarketTask
 from services.tasks.market.search_index import Filter
 from services.tasks.market.store.tasks import COLLECTION
 
-_NOT_SHOWN = {"change": 0, "terms": 0, "money": 0, "poster_llm_key": 0, "watchers": 0}
-_ORDERS = {"newest": ["status"], "category_newest": ["status", "category_id"]}
+_NOT_SHOWN = {"change": 0, "money": 0, "poster_llm_key": 0, "watchers": 0}
 
 
 def _index(*fields: str) -> IndexModel:

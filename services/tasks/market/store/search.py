@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
 from kit.errors import Conflict
 from kit.mongo import ensure_indexes, translated
 from services.tasks.market.blocks import changed
-from services.tasks.market.search_index import Changes, Entry, Range, block_id
-from services.tasks.market.stems import weights_of
+from services.tasks.market.search_index import COLUMNS, Changes, Entry, Range, block_id
 from services.tasks.market.store.tasks import COLLECTION
 
 BLOCKS = "market_search"
-_SHOWN = {"version": 1, "status": 1, "category_id": 1, "budget": 1, "terms": 1}
-_BATCH = 250
+_BATCH = 100
+_MANY = 100_000  # documents in one answer; MongoDB makes two of one that is too large
+
+Block = Mapping[str, Any]
 
 
 class SearchStore:
@@ -35,24 +36,42 @@ class SearchStore:
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        fresh = IndexModel(
-            [("unindexed", ASCENDING), ("_id", ASCENDING)],
+        fields = ("unindexed", "_id", "version", "status", "category_id", "budget")
+        waiting = IndexModel(
+            [(field, ASCENDING) for field in fields],
             name="unindexed",
-            partialFilterExpression={"unindexed": True},
+            partialFilterExpression={"unindexed": {"$gte": COLUMNS}},
         )
-        await ensure_indexes(self._tasks, [fresh])
+        await ensure_indexes(self._tasks, [waiting])
 
     @translated()
     async def unindexed(self, limit: int) -> list[Entry]:
-        """Return tasks that changed after their blocks were written, the newest first."""
-        cursor = self._tasks.find({"unindexed": True}, _SHOWN).sort([("unindexed", DESCENDING), ("_id", DESCENDING)])
-        return [_entry(document) for document in await cursor.limit(limit).to_list()]
+        """Return tasks that changed after their blocks were written."""
+        cursor = await self._tasks.aggregate(_waiting(limit), batchSize=limit)
+        return [_entry(document) for document in await cursor.to_list()]
 
     @translated()
-    async def blocks(self, ranges: Iterable[Range]) -> list[Mapping[str, Any]]:
+    async def read(self, ranges: Iterable[Range], limit: int) -> tuple[list[Entry], list[dict[str, Any]]]:
+        """Return tasks that changed after their blocks were written, and the blocks whose ids are in these ranges.
+
+        The tasks are read first: what is written into blocks in between is then seen twice, not never.
+        """
+        union = {"coll": BLOCKS, "pipeline": [{"$match": _in(ranges)}, {"$project": {"v": 0}}]}
+        cursor = await self._tasks.aggregate([*_waiting(limit), {"$unionWith": union}], batchSize=_MANY)
+        found = await cursor.to_list()
+        blocks = [document for document in found if isinstance(document["_id"], str)]
+        return [_entry(document) for document in found[: len(found) - len(blocks)]], blocks
+
+    @translated()
+    async def blocks(self, ranges: Iterable[Range]) -> list[dict[str, Any]]:
         """Return the blocks whose ids are in one of these ranges."""
-        query = {"$or": [{"_id": {"$gte": low, "$lt": high}} for low, high in ranges]}
-        return list(await self._blocks.find(query, {"v": 0}).to_list())
+        return list(await self._blocks.find(_in(ranges), {"v": 0}).to_list())
+
+    @translated()
+    async def texts(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return titles and descriptions."""
+        cursor = self._tasks.find({"_id": {"$in": list(ids)}}, {"title": 1, "description": 1})
+        return {document["_id"]: (document["title"], document["description"]) for document in await cursor.to_list()}
 
     @translated()
     async def write(self, changes: Changes) -> None:
@@ -77,9 +96,19 @@ class SearchStore:
     @translated()
     async def mark_indexed(self, entries: Sequence[Entry]) -> None:
         """Tell that the index shows these tasks as they were read; what changed meanwhile stays marked."""
-        done = {"$unset": {"unindexed": "", "terms": ""}}
+        done = {"$unset": {"unindexed": ""}}
         writes = [UpdateOne({"_id": entry.id, "version": entry.version}, done) for entry in entries]
         await self._tasks.bulk_write(writes, ordered=False)
+
+
+def _waiting(limit: int) -> list[dict[str, Any]]:
+    # All that is asked for is in the index: no task is fetched.
+    shown = {"version": 1, "status": 1, "category_id": 1, "budget": 1, "unindexed": 1}
+    return [{"$match": {"unindexed": {"$gte": COLUMNS}}}, {"$limit": limit}, {"$project": shown}]
+
+
+def _in(ranges: Iterable[Range]) -> dict[str, Any]:
+    return {"$or": [{"_id": {"$gte": low, "$lt": high}} for low, high in ranges]}
 
 
 def _entry(document: Mapping[str, Any]) -> Entry:
@@ -87,14 +116,14 @@ def _entry(document: Mapping[str, Any]) -> Entry:
         id=document["_id"],
         version=document["version"],
         status=document["status"],
-        category_id=document.get("category_id", 0),
+        category_id=document.get("category_id") or 0,
         budget=document["budget"],
-        weights=weights_of(document.get("terms", ())),
+        missing=document["unindexed"],
     )
 
 
 def _write(
-    identifier: str, block: Mapping[str, Any] | None, values: Mapping[int, int]
+    identifier: str, block: Block | None, values: Mapping[int, int]
 ) -> InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]:
     """Return a write that fails when another process changed the block after it was read."""
     content = changed(block, values)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from gateway.addresses import Origins
+from gateway.admission import Admission
 from gateway.auth import Authenticator
 from gateway.call import Services
 from gateway.edge import Edge
 from gateway.endpoint import BODY_LIMIT_BYTES, Endpoint
-from gateway.faces import ops, queue
+from gateway.faces import market, mcp, ops, queue
 from gateway.headers import Cors
-from gateway.limits import RateLimiter
 from gateway.observation import HttpMetrics, Observer
 from gateway.openapi import document
 from gateway.peers import Peers
 from gateway.routing import Face
 from gateway.streams import Streams
+from gateway.within import Within
 from kit.channels import Channels, Outgoing
 from kit.metrics import Registry, new_registry
 from kit.redis import REVOKED_CHANNEL, Wakeups
@@ -61,12 +62,15 @@ def build_app(resources: GatewayResources) -> web.Application:
     streams = Streams(per_operator=resources.streams_per_operator, heartbeat_seconds=resources.heartbeat_seconds)
     metrics = HttpMetrics(resources.registry)
     operations = ops.Operations(resources.registry, metrics)
-    faces = (queue.face(settings.queue_rate_limit if settings.rate_limits else ""), ops.face(operations))
-    operations.document = document(faces)
+    rest = (queue.face(settings.queue_rate_limit), *market.faces(), ops.face(operations))
+    operations.document = document(rest)
+    within = Within()
+    faces = (*rest, mcp.face(within))
     observer = Observer(metrics)
+    admissions = _admissions(faces, resources.redis) if settings.rate_limits else {}
     edge = Edge(
         faces,
-        _limiters(faces, resources.redis),
+        admissions,
         authenticator,
         Origins(settings.trusted_proxies),
         Cors(settings.cors_origins),
@@ -74,21 +78,24 @@ def build_app(resources: GatewayResources) -> web.Application:
     )
     app = web.Application(middlewares=[*resources.middlewares, edge.around], client_max_size=BODY_LIMIT_BYTES)
     app.on_response_prepare.append(edge.finish_headers)
-    _add_routes(app, faces, Services(peers, authenticator, streams))
+    _add_routes(app, faces, Services(peers, authenticator, streams), admissions)
+    within.connect(app.router, edge.around)
     _follow_revocations(app, authenticator, resources.redis)
     _end_well(app, streams, observer)
     return app
 
 
-def _limiters(faces: Sequence[Face], redis: Any) -> dict[str, RateLimiter]:
+def _admissions(faces: Sequence[Face], redis: Any) -> dict[str, Admission]:
     pool = None if redis is None else redis.connection_pool
-    return {face.name: RateLimiter(face.rates, face.name, pool) for face in faces if face.rates}
+    return {face.name: Admission(face, pool) for face in faces if face.rates or face.buckets or face.caller_rates}
 
 
-def _add_routes(app: web.Application, faces: Sequence[Face], services: Services) -> None:
+def _add_routes(
+    app: web.Application, faces: Sequence[Face], services: Services, admissions: Mapping[str, Admission]
+) -> None:
     for face in faces:
         for route in face.routes:
-            endpoint = Endpoint(route, face, services)
+            endpoint = Endpoint(route, face, services, admissions.get(face.name))
             if route.method == "GET" and route.media_type != "text/event-stream":
                 app.router.add_get(route.path, endpoint.handle, allow_head=True)
             else:

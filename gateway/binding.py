@@ -14,16 +14,12 @@ import msgspec
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from gateway.rules import field_at, is_map
+from gateway.rules import INTEGER_LIMITS, field_at, is_map
 from gateway.words import camel
 
 Words = Mapping[str, Mapping[str, int]]
 Setter = Callable[[Any, Any], None]
 
-_INT_LIMITS = {
-    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
-    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
-}
 _SEGMENT = re.compile(r'([A-Za-z_]\w*)((?:\[(?:\d+|"(?:[^"\\]|\\.)*")\])?)')
 _KEY = re.compile(r'\["(.*)"\]$', re.DOTALL)
 
@@ -37,6 +33,7 @@ class Binding:
         path_names: the path parameters, in `snake_case`.
         places: where a field of these lies in the message, when not under its own name at the top; empty: nowhere.
         words: for each enum, by full name, the words of the face and their numbers.
+        spell: how the face writes the name of a field.
     """
 
     def __init__(
@@ -47,8 +44,10 @@ class Binding:
         path_names: tuple[str, ...] = (),
         places: Mapping[str, str] | None = None,
         words: Words | None = None,
+        spell: Callable[[str], str] = camel,
     ) -> None:
         self.request = request
+        self._spell = spell
         self.places = dict(places or {})
         self._words = words or {}
         descriptor = request.DESCRIPTOR
@@ -77,9 +76,9 @@ class Binding:
             origin = self._back.get(".".join(names[:count]))
             if origin is not None:
                 rest = segments[count:]
-                head = camel(origin) + _subscript(segments[count - 1][1])
-                return ".".join([head, *(camel(name) + _subscript(sub) for name, sub in rest)])
-        return ".".join(camel(name) + _subscript(sub) for name, sub in segments)
+                head = self._spell(origin) + _subscript(segments[count - 1][1])
+                return ".".join([head, *(self._spell(name) + _subscript(sub) for name, sub in rest)])
+        return ".".join(self._spell(name) + _subscript(sub) for name, sub in segments)
 
     def _filler(
         self, struct: type[msgspec.Struct], descriptor: Any, places: Mapping[str, str]
@@ -104,7 +103,10 @@ class Binding:
         return fill
 
     def _path_setter(self, descriptor: Any, place: str) -> Setter:
-        setter, parents = self._set_field(field_at(descriptor, place), None), tuple(place.split(".")[:-1])
+        field = field_at(descriptor, place)
+        setter, parents = self._set_field(field, None), tuple(place.split(".")[:-1])
+        if field.cpp_type in INTEGER_LIMITS and field.enum_type is None:
+            return lambda message, value: setter(message, int(value))  # the endpoint has looked at it
         if not parents:
             return setter
         return lambda message, value: setter(_descend(message, parents), value)
@@ -120,8 +122,8 @@ class Binding:
         if field.enum_type is not None:
             words = self._words[field.enum_type.full_name]
             return lambda message, value: setattr(message, name, words[value])
-        if field.cpp_type in _INT_LIMITS:
-            return _set_integer(name, *_INT_LIMITS[field.cpp_type])
+        if field.cpp_type in INTEGER_LIMITS:
+            return _set_integer(name, *INTEGER_LIMITS[field.cpp_type])
         if name.endswith("_json"):
             return lambda message, value: setattr(message, name, msgspec.json.encode(value).decode())
         return lambda message, value: setattr(message, name, value)

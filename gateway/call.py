@@ -17,6 +17,8 @@ from kit.channels import DEFAULT_TIMEOUT_SECONDS
 
 _Answer = TypeVar("_Answer")
 _REPLAYED = "idempotency-replayed"
+# Faces document the one or the other.
+_REPLAYED_HEADERS = {"Idempotency-Replayed": "true", "X-Idempotency-Replayed": "true"}
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -103,5 +105,5 @@ class Call:
         if key is not None:
             for name, value in await rpc.trailing_metadata():
                 if name == _REPLAYED and value == "true":
-                    self.headers["Idempotency-Replayed"] = "true"
+                    self.headers.update(_REPLAYED_HEADERS)
         return answer

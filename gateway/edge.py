@@ -11,12 +11,12 @@ from aiohttp import web
 
 from gateway import auth
 from gateway.addresses import Origins
+from gateway.admission import Admission
 from gateway.auth import Authenticator
 from gateway.endpoint import BODY_LIMIT_BYTES, JSON
 from gateway.errors import Failure, internal, malformed, too_large
 from gateway.exchange import EXCHANGE, Exchange
 from gateway.headers import CORRELATION, HSTS, SECURITY, SERVER, Cors, correlation_id, rate_headers
-from gateway.limits import Allowance, RateLimiter, limit_key
 from gateway.observation import CLIENT_GONE, Observer
 from gateway.routing import Access, Face
 
@@ -30,7 +30,7 @@ class Edge:
 
     Args:
         faces: the faces, to know whose error body an answer needs.
-        limiters: the rate limiter of each face that has one, by name of the face.
+        admissions: the limits of each face that has some, by name of the face.
         authenticator: knows credentials.
         origins: finds the client behind proxies.
         cors: which web pages may call.
@@ -40,14 +40,14 @@ class Edge:
     def __init__(
         self,
         faces: Sequence[Face],
-        limiters: Mapping[str, RateLimiter],
+        admissions: Mapping[str, Admission],
         authenticator: Authenticator,
         origins: Origins,
         cors: Cors,
         observer: Observer,
     ) -> None:
         self._faces = sorted(faces, key=lambda face: len(face.prefix), reverse=True)
-        self._limiters = limiters
+        self._admissions = admissions
         self._authenticator = authenticator
         self._origins = origins
         self._cors = cors
@@ -93,9 +93,9 @@ class Edge:
             return self._cors.preflight(request)
         face = self._face(request.path)
         try:
-            limiter = self._limiters.get(face.name)
-            if limiter is not None:
-                exchange.allowance = await self._admit(limiter, exchange)
+            admission = self._admissions.get(face.name)
+            if admission is not None:
+                await admission.by_address(request.method, request.path, exchange)
             return await handler(request)
         except Failure as failure:
             return self._refuse(face, failure, exchange)
@@ -106,18 +106,6 @@ class Edge:
         except Exception:  # noqa: BLE001 - the last line of defence: nothing leaves without an answer
             _log.exception("request failed", route=exchange.route, correlation_id=exchange.correlation_id)
             return self._refuse(face, internal(), exchange)
-
-    async def _admit(self, limiter: RateLimiter, exchange: Exchange) -> Allowance:
-        allowance = await limiter.hit(limit_key(exchange.client))
-        if allowance.remaining < 0:
-            exchange.allowance = allowance
-            raise Failure(
-                429,
-                "Too many requests from this IP, please try again later.",
-                headers={"Retry-After": str(allowance.wait_seconds)},
-                reason="RATE_LIMITED",
-            )
-        return allowance
 
     async def _translate(
         self, request: web.Request, exchange: Exchange, face: Face, error: web.HTTPException
@@ -142,8 +130,12 @@ class Edge:
         if identity is auth.NOBODY:
             raise auth.required()
         exchange.caller = identity.caller
+        admission = self._admissions.get(face.name)
+        if admission is not None and face.caller_rates:
+            await admission.by_caller(exchange)
 
     def _refuse(self, face: Face, failure: Failure, exchange: Exchange) -> web.Response:
+        failure = face.dialect.translate(failure)
         body = face.dialect.failure(failure, exchange.correlation_id)
         return web.Response(body=body, status=failure.status, headers={"Content-Type": JSON, **failure.headers})
 

@@ -48,6 +48,7 @@ class Failure(Exception):
         details: the fields at fault.
         headers: further headers of the answer, for example `Retry-After`.
         reason: the stable reason of the service, if it gave one.
+        suggestion: what the caller may do about it, for faces that say so.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Failure(Exception):
         details: Sequence[Detail] = (),
         headers: Mapping[str, str] | None = None,
         reason: str = "",
+        suggestion: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -65,6 +67,7 @@ class Failure(Exception):
         self.details = tuple(details)
         self.headers = dict(headers or {})
         self.reason = reason
+        self.suggestion = suggestion
 
 
 def malformed(message: str) -> Failure:

@@ -26,6 +26,7 @@ EXPOSED = (
     "X-RateLimit-Reset",
     "Retry-After",
     "Idempotency-Replayed",
+    "X-Idempotency-Replayed",
 )
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 _REQUEST_HEADERS = (

@@ -1,22 +1,25 @@
-"""How often one client address may call: shared through Redis, or counted here while Redis is away."""
+"""How often a client may call: shared through Redis, or counted here while Redis is away."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 import limits
 import msgspec
 import structlog
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisStorage
 
 _log = structlog.get_logger(__name__)
 _LOST = (OSError, TimeoutError, asyncio.TimeoutError)
 _RETRY_SECONDS = 5.0
+
+_Storage = MemoryStorage | RedisStorage
+_Found = TypeVar("_Found")
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -54,6 +57,60 @@ class RateLimiter:
         self._items = limits.parse_many(rates)
         self._scope = scope
         self._now = now
+        self._counters = _Counters(connection_pool, now)
+
+    async def hit(self, address: str) -> Allowance:
+        """Count one request of `address` and return what is left to it, by the tightest of the limits."""
+        allowances = await asyncio.gather(*(self._hit(item, address) for item in self._items))
+        return min(allowances, key=lambda allowance: allowance.remaining)
+
+    async def _hit(self, item: limits.RateLimitItem, address: str) -> Allowance:
+        now = self._now()
+        length = item.get_expiry()
+        window = int(now // length)
+        key = f"limit:{self._scope}:{length}:{window}:{address}"
+        count = await self._counters.ask(lambda storage: storage.incr(key, length))
+        reset_at = (window + 1) * length
+        return Allowance(item.amount, item.amount - count, reset_at, max(1, math.ceil(reset_at - now)))
+
+
+class SlidingLimiter:
+    """Remembers when each request came that was let in: at no moment more of them than the limit lie in one window.
+
+    Args:
+        rate: a limit in the notation of the `limits` library, for example `100/minute`.
+        scope: what is limited, so that several limiters can share one Redis.
+        connection_pool: the pool of a redis-py client; None counts in this process alone.
+        now: the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self, rate: str, scope: str, connection_pool: Any = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._item = limits.parse(rate)
+        self._scope = scope
+        self._now = now
+        self._counters = _Counters(connection_pool, now)
+
+    async def hit(self, who: str) -> Allowance:
+        """Let one request of `who` in, if that is possible, and return what is left; refused ones do not count."""
+        key = f"limit:{self._scope}:{who}"
+        return await self._counters.ask(lambda storage: self._hit(storage, key))
+
+    async def _hit(self, storage: _Storage, key: str) -> Allowance:
+        most, length = self._item.amount, self._item.get_expiry()
+        admitted = await storage.acquire_entry(key, most, length)
+        oldest, count = await storage.get_moving_window(key, most, length)
+        now = self._now()
+        wait = max(1, math.ceil(oldest + length - now))
+        return Allowance(most, most - count if admitted else -1, math.ceil(now + length), wait)
+
+
+class _Counters:
+    """Where is counted: in Redis, or here while Redis is away."""
+
+    def __init__(self, connection_pool: Any, now: Callable[[], float]) -> None:
+        self._now = now
         self._local = MemoryStorage()
         self._shared: RedisStorage | None = None
         self._lost: tuple[type[BaseException], ...] = _LOST
@@ -65,30 +122,18 @@ class RateLimiter:
             self._lost = (*_LOST, *(errors if isinstance(errors, tuple) else (errors,)))
         self._away_until = 0.0
 
-    async def hit(self, address: str) -> Allowance:
-        """Count one request of `address` and return what is left to it, by the tightest of the limits."""
-        allowances = await asyncio.gather(*(self._hit(item, address) for item in self._items))
-        return min(allowances, key=lambda allowance: allowance.remaining)
-
-    async def _hit(self, item: limits.RateLimitItem, address: str) -> Allowance:
-        now = self._now()
-        length = item.get_expiry()
-        window = int(now // length)
-        count = await self._count(f"limit:{self._scope}:{length}:{window}:{address}", length)
-        reset_at = (window + 1) * length
-        return Allowance(item.amount, item.amount - count, reset_at, max(1, math.ceil(reset_at - now)))
-
-    async def _count(self, key: str, length: int) -> int:
-        storage: Storage = self._local
+    async def ask(self, work: Callable[[_Storage], Awaitable[_Found]]) -> _Found:
+        """Do `work` with the counters."""
+        storage: _Storage = self._local
         if self._shared is not None and self._now() >= self._away_until:
             storage = self._shared
         try:
-            return await storage.incr(key, length)
+            return await work(storage)
         except self._lost as error:
             # Losing Redis loosens the limit to one per process; it never refuses a request.
             self._away_until = self._now() + _RETRY_SECONDS
             _log.warning("rate limits are counted per process: Redis is away", problem=str(error))
-            return await self._local.incr(key, length)
+            return await work(self._local)
 
 
 def limit_key(address: str) -> str:

@@ -44,6 +44,11 @@ _SCHEMES = {
         "description": "A session token from login, an operator's key or an agent's key",
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "An operator's key"},
+    "agent": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An agent's key, `th_agent_` and 64 hexadecimal digits",
+    },
 }
 
 
@@ -51,16 +56,16 @@ def document(faces: Sequence[Face]) -> bytes:
     """Return the document of all routes of `faces` as JSON."""
     schemas = Schemas(faces)
     paths: dict[str, dict[str, Any]] = {}
-    used: set[int] = set()
+    errors: dict[str, Any] = {}
     for face in faces:
         for route in face.routes:
             statuses = sorted(error_statuses(route))
-            used.update(statuses)
+            errors |= {_error_name(face, each): _error(each, face, schemas.failures[face.name]) for each in statuses}
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, face, schemas, statuses)
     components = {
         "schemas": schemas.components,
         "headers": _headers(),
-        "responses": {f"Error{status}": _error(status, schemas.failure) for status in sorted(used)},
+        "responses": dict(sorted(errors.items())),
         "securitySchemes": _SCHEMES,
     }
     tags = dict.fromkeys(tag for face in faces for tag in (*face.chapters, *(route.tag for route in face.routes)))
@@ -83,7 +88,7 @@ def error_statuses(route: Route) -> set[int]:
         statuses.add(503)
     if route.body is not None:
         statuses |= {400, 413}
-    if route.access is Access.CREDENTIAL:
+    if route.access in (Access.CREDENTIAL, Access.AGENT):
         statuses.add(401)
     if route.path.startswith("/api/"):
         statuses.add(429)
@@ -92,7 +97,7 @@ def error_statuses(route: Route) -> set[int]:
 
 def _operation(route: Route, face: Face, schemas: Schemas, statuses: Sequence[int]) -> dict[str, Any]:
     responses = {str(route.status): _success(route, face, schemas)}
-    responses |= {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in statuses}
+    responses |= {str(status): {"$ref": f"#/components/responses/{_error_name(face, status)}"} for status in statuses}
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -105,11 +110,13 @@ def _operation(route: Route, face: Face, schemas: Schemas, statuses: Sequence[in
         operation["description"] = route.description
     if route.body is not None:
         content = {"application/json": {"schema": schemas.reference(route.body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": route.body_required, "content": content}
     return operation
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.access is Access.AGENT:
+        return [{"agent": []}]
     if route.access is Access.CREDENTIAL:
         return [{"bearer": []}, {"apiKey": []}]
     # An empty requirement says that no credential is needed, the others that one is welcome.
@@ -150,7 +157,8 @@ def _success(route: Route, face: Face, schemas: Schemas) -> dict[str, Any]:
         "headers": _header_references(route.path),
     }
     if route.idempotent:
-        response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
+        for name in ("Idempotency-Replayed", "X-Idempotency-Replayed"):
+            response["headers"][name] = {"$ref": f"#/components/headers/{name}"}
     return response
 
 
@@ -161,12 +169,18 @@ def _header_references(path: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in shown}
 
 
-def _error(status: int, schema: dict[str, Any]) -> dict[str, Any]:
+def _error_name(face: Face, status: int) -> str:
+    # The queue and the operations share one body, which other faces do not.
+    shared = face.name in ("queue", "ops")
+    return f"Error{status}" if shared else f"{face.name.capitalize()}Error{status}"
+
+
+def _error(status: int, face: Face, schema: dict[str, Any]) -> dict[str, Any]:
     headers = _header_references("/api/")
     if status in (409, 429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return {
-        "description": _MEANINGS[status],
+        "description": face.meanings.get(status, _MEANINGS[status]),
         "content": {"application/json": {"schema": schema}},
         "headers": headers,
     }
@@ -181,6 +195,7 @@ def _headers() -> dict[str, Any]:
         "X-RateLimit-Reset": {"description": "When the window ends, in seconds since 1970", "schema": number},
         "Retry-After": {"description": "Seconds to wait", "schema": number},
         "Idempotency-Replayed": {"description": "`true` when this is the answer of an earlier call", "schema": text},
+        "X-Idempotency-Replayed": {"description": "The same as `Idempotency-Replayed`", "schema": text},
     }
 
 

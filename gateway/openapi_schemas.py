@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from gateway.routing import Face, NoQuery, Route
-from gateway.rules import constraints, field_at, rules_of
-from gateway.words import camel, snake
+from gateway.rules import INTEGER_LIMITS, constraints, field_at, rules_of
+from gateway.words import snake
 
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -19,7 +19,7 @@ class Schemas:
 
     Attributes:
         components: by name, for the document.
-        failure: the schema of the error body.
+        failures: the schemas of the error bodies by name of the face.
     """
 
     def __init__(self, faces: Sequence[Face]) -> None:
@@ -28,11 +28,12 @@ class Schemas:
             for route in face.routes:
                 self._answers[_answer_key(route)] = _answer_type(route, face)
         routes = [route for face in faces for route in face.routes]
-        failure = faces[0].dialect.failure_type
-        types = [*self._answers.values(), *(struct for route in routes for struct in _structs(route)), failure]
+        failures = {face.name: face.dialect.failure_type for face in faces}
+        structs = (struct for route in routes for struct in _structs(route))
+        types = [*self._answers.values(), *structs, *failures.values()]
         references, self.components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
         self._references = dict(zip(map(str, types), references, strict=True))
-        self.failure: dict[str, Any] = self._references[str(failure)]
+        self.failures = {name: self._references[str(failure)] for name, failure in failures.items()}
         for route in routes:
             for struct in _structs(route):
                 if route.request is not None:
@@ -63,7 +64,9 @@ class Schemas:
         schema: dict[str, Any] = {"type": "string"}
         if route.request is not None:
             place = route.places.get(snake(name), snake(name))
-            schema |= constraints(rules_of(field_at(route.request.DESCRIPTOR, place)))
+            field = field_at(route.request.DESCRIPTOR, place)
+            schema["type"] = "integer" if field.cpp_type in INTEGER_LIMITS else "string"
+            schema |= constraints(rules_of(field))
         return schema
 
     def _complete(self, struct: type[msgspec.Struct], message: Any, places: Mapping[str, str]) -> None:
@@ -73,7 +76,7 @@ class Schemas:
             if not place or place.endswith("_json"):
                 continue
             found = field_at(message, place)
-            _merge(properties[camel(field.name)], constraints(rules_of(found)))
+            _merge(properties[field.encode_name], constraints(rules_of(found)))
             for inner in _structs_in(field.type):
                 self._complete(inner, found.message_type, {})
 
@@ -83,7 +86,7 @@ def _answer_key(route: Route) -> str:
 
 
 def _answer_type(route: Route, face: Face) -> Any:
-    if route.name in ("getOpenApi", "watchEvents") or route.media_type != "application/json":
+    if route.name == "getOpenApi" or route.media_type != "application/json":
         return route.answer
     return face.dialect.success_type(route.answer)
 

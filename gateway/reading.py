@@ -17,14 +17,16 @@ _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
 
-async def read_body(request: web.Request, limit_bytes: int) -> bytes:
-    """Return the body of a request that has to have one.
+async def read_body(request: web.Request, limit_bytes: int, *, required: bool = True) -> bytes:
+    """Return the body of a request; an empty object when there is none and none is `required`.
 
     Raises:
         Failure: 413 over the limit; 400 when it is empty, does not say that it is JSON, or cannot be decompressed.
     """
     if (request.content_length or 0) > limit_bytes:
         raise too_large(limit_bytes)
+    if not required and not request.body_exists:
+        return b"{}"
     content_type = request.headers.get("Content-Type")
     if content_type != "application/json" and content_type is not None:
         _check_type(content_type)
@@ -35,6 +37,8 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     except (web.RequestPayloadError, ValueError) as error:
         raise malformed("Request body cannot be read") from error
     if not body:
+        if not required:
+            return b"{}"
         raise malformed("Request body is required")
     return body
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,14 +11,16 @@ import msgspec
 from google.protobuf.message import Message
 
 from gateway.binding import Words
+from gateway.words import camel
 
 if TYPE_CHECKING:
     from gateway.call import Call
-    from gateway.errors import Failure
+    from gateway.errors import Detail, Failure
+    from kit.errors import DomainError
 
 
 class Access(Enum):
-    """Who may use a route: anybody, or whoever has a valid credential.
+    """Who may use a route: anybody, whoever has a valid credential, or only agents with their keys.
 
     An open route that gets a credential checks it all the same, and acts for whom it names. A route that passes its
     requests on to other routes leaves that to them.
@@ -26,6 +28,7 @@ class Access(Enum):
 
     OPEN = "open"
     CREDENTIAL = "credential"
+    AGENT = "agent"
     PASSED_ON = "passed on"
 
 
@@ -34,6 +37,7 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Handler = Callable[["Call"], Awaitable[Any]]
+Guard = Callable[["Call"], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Route:
         request: the message that the request becomes; its rules are those of the parameters and the body.
         tag: the chapter of the documentation.
         body: the struct of the JSON body; None when there is none.
+        body_required: whether a request without a body is refused; if not, it counts as an empty object.
         query: the struct of the query.
         places: where a field of path, query or body lies in `request` when not under its own name at the top.
         status: of the answer when all goes well.
@@ -59,6 +64,7 @@ class Route:
         media_type: what the answer is.
         description: more than the summary, where needed.
         request_headers: further headers that it reads, and what they mean.
+        guard: raises what has to be said before anything is said about the body; asked only when that is wrong.
     """
 
     method: str
@@ -70,6 +76,7 @@ class Route:
     request: type[Message] | None = None
     tag: str = ""
     body: type[msgspec.Struct] | None = None
+    body_required: bool = True
     query: type[msgspec.Struct] = NoQuery
     places: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
@@ -79,6 +86,7 @@ class Route:
     media_type: str = "application/json"
     description: str = ""
     request_headers: Mapping[str, str] = field(default_factory=dict)
+    guard: Guard | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -89,12 +97,28 @@ class Route:
 class Dialect(Protocol):
     """How a face wraps what it says."""
 
-    def success(self, data: Any) -> bytes:
+    def success(self, data: Any, correlation_id: str) -> bytes:
         """Return the body of an answer."""
         ...
 
     def failure(self, failure: Failure, correlation_id: str) -> bytes:
         """Return the body of an error."""
+        ...
+
+    def translate(self, failure: Failure) -> Failure:
+        """Return a failure of the edge, which knows no face, as this face documents it."""
+        ...
+
+    def refusal(self, error: DomainError, call: Call, route: Route) -> Failure:
+        """Return the failure that a service's refusal means."""
+        ...
+
+    def invalid(self, details: Sequence[Detail], route: Route) -> Failure:
+        """Return the failure of a request whose path, query or body breaks rules."""
+        ...
+
+    def bad_key(self, key: str) -> Failure:
+        """Return the failure of a request whose idempotency key cannot be one."""
         ...
 
     def success_type(self, data: Any) -> Any:
@@ -108,6 +132,19 @@ class Dialect(Protocol):
 
 
 @dataclass(frozen=True)
+class Buckets:
+    """Several limits per client address, each for a part of a face.
+
+    Attributes:
+        rates: the limit of each part by its name, in the notation of the `limits` library.
+        choose: names the part that a method and a path belong to; None: they are not limited.
+    """
+
+    rates: Mapping[str, str]
+    choose: Callable[[str, str], str | None]
+
+
+@dataclass(frozen=True)
 class Face:
     """One public API.
 
@@ -117,9 +154,13 @@ class Face:
         routes: its table.
         dialect: how it wraps data and errors.
         words: the words of its enums, by full name of the enum.
-        rates: its rate limit, in the notation of the `limits` library; empty when it has none.
+        rates: its rate limit per client address, in the notation of the `limits` library; empty when it has none.
         access: who is told that a path does not exist.
         chapters: its tags in the order of the documentation.
+        buckets: its rate limits per client address when it has several, instead of `rates`.
+        caller_rates: its rate limit per agent, in sliding windows; empty when it has none.
+        spell: how the names of fields are written in its JSON, from `snake_case`.
+        meanings: what statuses mean here, where that is not what they mean elsewhere.
     """
 
     name: str
@@ -130,3 +171,7 @@ class Face:
     rates: str = ""
     access: Access = Access.OPEN
     chapters: tuple[str, ...] = ()
+    buckets: Buckets | None = None
+    caller_rates: str = ""
+    spell: Callable[[str], str] = camel
+    meanings: Mapping[int, str] = field(default_factory=dict)

@@ -13,6 +13,10 @@ from google.protobuf.descriptor import FieldDescriptor
 _CEL_PATTERN = re.compile(r"this\.matches\('(.+)'\)")
 _INTEGERS = frozenset({"int32", "int64", "uint32", "uint64"})
 _NUMBERS = _INTEGERS | {"double", "float"}
+INTEGER_LIMITS = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+}
 
 
 def walk(message: Any, path: str) -> Iterator[FieldDescriptor]:

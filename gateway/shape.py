@@ -75,6 +75,12 @@ def value_at(root: Any, path: str) -> Any:
 
 
 def _read(value: Any, kind: inspect.Type, path: str, report: Report) -> Any:
+    if (
+        value is None
+        and isinstance(kind, inspect.UnionType)
+        and any(isinstance(k, inspect.NoneType) for k in kind.types)
+    ):
+        return None
     kind = plain(kind)
     reader = _READERS.get(type(kind))
     return value if reader is None else reader(value, kind, path, report)
@@ -101,9 +107,10 @@ def _read_struct(value: Any, kind: Any, path: str, report: Report) -> Any:
             found[field.name] = msgspec.UNSET if read is _ABSENT else read
         elif field.required:
             report(inner, "is required", None)
-    for name, extra in value.items():
-        if name not in known:
-            report(f"{path}.{name}" if path else name, "is not allowed", extra)
+    if kind.forbid_unknown_fields:
+        for name, extra in value.items():
+            if name not in known:
+                report(f"{path}.{name}" if path else name, "is not allowed", extra)
     return kind.cls(**found)
 
 
@@ -157,6 +164,12 @@ def _read_integer(value: Any, kind: Any, path: str, report: Report) -> Any:
     # To JSON, 5.0 is the integer 5.
     if isinstance(number, float) and not (math.isfinite(number) and number.is_integer()):
         report(path, "must be an integer", value)
+        return _ABSENT
+    if kind.ge is not None and number < kind.ge:
+        report(path, f"must be greater than or equal to {kind.ge}", value)
+        return _ABSENT
+    if kind.le is not None and number > kind.le:
+        report(path, f"must be less than or equal to {kind.le}", value)
         return _ABSENT
     return int(number)
 

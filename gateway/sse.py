@@ -19,7 +19,7 @@ from gateway.streams import Streams
 
 FIRST_MESSAGE_SECONDS = 10.0
 _RECHECK_SECONDS = 60.0
-_RETRY_MS = 2000
+RETRY_MS = 2000
 _PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0)
 _LOST = frozenset(
     {
@@ -126,7 +126,7 @@ class EventStream:
     Args:
         call: the request that it answers.
         watch: the events, opened already.
-        frame: makes the bytes of one message.
+        frame: makes the bytes of one message; none when the face does not show it.
     """
 
     def __init__(self, call: Call, watch: Watch, frame: Frame) -> None:
@@ -136,16 +136,18 @@ class EventStream:
         self._response = web.StreamResponse(headers={**HEADERS, **call.headers})
         self._written = 0.0
 
-    async def run(self, *, tell_position: bool) -> web.StreamResponse:
+    async def run(self, *, tell_position: bool = False, greeting: bytes = b"") -> web.StreamResponse:
         """Send events until the client goes away, its credential ends, the gateway stops, or there are no more.
 
         Args:
             tell_position: whether the first line names the position, so that a client that has seen no event yet can
                 resume from it.
+            greeting: the first bytes, for faces that begin in another way.
         """
         await self._response.prepare(self._call.request)
         position = f"id: {self._watch.position}\n" if tell_position else ""
-        await self._write(f": {self._call.exchange.correlation_id}\nretry: {_RETRY_MS}\n{position}\n".encode())
+        usual = f": {self._call.exchange.correlation_id}\nretry: {RETRY_MS}\n{position}\n"
+        await self._write(greeting or usual.encode())
         parts: list[Awaitable[None]] = [
             self._pump(),
             self._beat(),
@@ -170,7 +172,8 @@ class EventStream:
     async def _pump(self) -> None:
         with contextlib.suppress(ConnectionError):
             while (message := await self._watch.read()) is not None:
-                await self._write(self._frame(message))
+                if frame := self._frame(message):
+                    await self._write(frame)
 
     async def _beat(self) -> None:
         silence = self._streams.heartbeat_seconds

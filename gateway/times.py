@@ -24,6 +24,17 @@ def now_text() -> str:
     return f"{_second_text(second)}.{millisecond:03d}Z"
 
 
+def read_time(text: str) -> Timestamp | None:
+    """Return the time that ISO 8601 text names, in UTC unless it says otherwise; None when it names none."""
+    try:
+        at = datetime.fromisoformat(text)
+        found = Timestamp()
+        found.FromDatetime(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+    return found
+
+
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]

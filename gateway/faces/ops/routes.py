@@ -50,7 +50,11 @@ class Operations:
             uptime=self._uptime,
             storage=schemas.Storage(healthy, "mongodb"),
         )
-        body = self._dialect.success(data) if healthy else self._dialect.refusal(data, "Storage is not available")
+        body = (
+            self._dialect.success(data, call.exchange.correlation_id)
+            if healthy
+            else self._dialect.unsuccessful(data, "Storage is not available")
+        )
         return web.Response(body=body, status=200 if healthy else 503, headers={"Content-Type": "application/json"})
 
     async def metrics(self, call: Call) -> web.Response:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from piecework.tasks.v1 import queue_pb2, work_pb2
 
-from gateway.errors import Detail, Failure
+from gateway.errors import Detail, Failure, from_domain, invalid
+from gateway.shape import shown
 from gateway.times import Time, now_text
 from gateway.words import enum_words
+
+if TYPE_CHECKING:
+    from gateway.call import Call
+    from gateway.routing import Route
+    from kit.errors import DomainError
 
 _PROJECT_STATUS = enum_words(queue_pb2.ProjectStatus.DESCRIPTOR)
 _WORK_STATE = enum_words(work_pb2.WorkState.DESCRIPTOR, {"leased": "running"})
@@ -58,13 +65,13 @@ class QueueDialect:
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
 
-    def success(self, data: Any) -> bytes:
+    def success(self, data: Any, correlation_id: str) -> bytes:  # noqa: ARG002 - it is in a header
         """Return the body of an answer."""
         if type(data) is Refused:
-            return self.refusal(data.data, data.error)
+            return self.unsuccessful(data.data, data.error)
         return self._encode(Envelope(True, data, now_text()))  # noqa: FBT003
 
-    def refusal(self, data: Any, error: str) -> bytes:
+    def unsuccessful(self, data: Any, error: str) -> bytes:
         """Return the body of an answer that has data all the same, but no success."""
         return self._encode(Envelope(False, data, now_text(), error))  # noqa: FBT003
 
@@ -72,6 +79,23 @@ class QueueDialect:
         """Return the body of an error."""
         details = list(failure.details) or UNSET
         return self._encode(ErrorBody(False, failure.message, now_text(), correlation_id, details))  # noqa: FBT003
+
+    def translate(self, failure: Failure) -> Failure:
+        """Return a failure of the edge: its words are those of this face."""
+        return failure
+
+    def refusal(self, error: DomainError, call: Call, route: Route) -> Failure:  # noqa: ARG002
+        """Return the failure that a service's refusal means."""
+        return from_domain(error)
+
+    def invalid(self, details: Sequence[Detail], route: Route) -> Failure:  # noqa: ARG002
+        """Return the failure of a request that breaks rules, all of them told."""
+        return invalid(details)
+
+    def bad_key(self, key: str) -> Failure:
+        """Return the failure of a request whose idempotency key cannot be one."""
+        message = '"Idempotency-Key" must be 1 to 255 visible ASCII characters'
+        return invalid([Detail("Idempotency-Key", message, shown(key))])
 
     def success_type(self, data: Any) -> Any:
         """Return the type of the body of an answer, for the documentation."""

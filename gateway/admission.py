@@ -1,0 +1,76 @@
+"""Whether a request is let in: by where it comes from, and by whom it acts for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import Failure
+from gateway.exchange import Exchange
+from gateway.limits import Allowance, RateLimiter, SlidingLimiter, limit_key
+from gateway.routing import Face
+
+RATE_LIMITED = "RATE_LIMITED"
+CALLER_RATE_LIMITED = "CALLER_RATE_LIMITED"
+
+
+class Admission:
+    """The limits of one face.
+
+    Args:
+        face: the face.
+        connection_pool: the pool of a redis-py client; None counts in this process alone.
+    """
+
+    def __init__(self, face: Face, connection_pool: Any = None) -> None:
+        self._buckets = face.buckets
+        rates = {"": face.rates} if face.buckets is None else face.buckets.rates
+        self._by_address = {
+            name: RateLimiter(rate, f"{face.name}:{name}" if name else face.name, connection_pool)
+            for name, rate in rates.items()
+            if rate
+        }
+        self._only = self._by_address.get("")
+        self._by_caller = (
+            SlidingLimiter(face.caller_rates, f"{face.name}:caller", connection_pool) if face.caller_rates else None
+        )
+
+    async def by_address(self, method: str, path: str, exchange: Exchange) -> None:
+        """Count a request of an address.
+
+        Raises:
+            Failure: 429, there were too many.
+        """
+        limiter = self._only
+        if self._buckets is not None:
+            limiter = self._by_address.get(self._buckets.choose(method, path) or "")
+        if limiter is None:
+            return
+        exchange.allowance = allowance = await limiter.hit(limit_key(exchange.client))
+        if allowance.remaining < 0:
+            raise _refused(allowance, RATE_LIMITED)
+
+    async def by_caller(self, exchange: Exchange) -> None:
+        """Count a request of the caller of `exchange`, an agent or else an operator.
+
+        Raises:
+            Failure: 429, there were too many.
+        """
+        if self._by_caller is None:
+            return
+        caller = exchange.caller
+        who = f"agent:{caller.agent_id}" if caller.agent_id else f"operator:{caller.operator_id}"
+        allowance = await self._by_caller.hit(who)
+        # The client is told of the limit that it will meet first.
+        if exchange.allowance is None or allowance.remaining < exchange.allowance.remaining:
+            exchange.allowance = allowance
+        if allowance.remaining < 0:
+            raise _refused(allowance, CALLER_RATE_LIMITED)
+
+
+def _refused(allowance: Allowance, reason: str) -> Failure:
+    return Failure(
+        429,
+        "Too many requests from this IP, please try again later.",
+        headers={"Retry-After": str(allowance.wait_seconds)},
+        reason=reason,
+    )

@@ -16,7 +16,7 @@ from services.tasks.market.store import claims, tasks
 
 _AT_WORK = [CLAIMED, IN_PROGRESS, DELIVERED]
 # Lists show no long texts.
-_LISTED = {"change": 0, "terms": 0, "description": 0, "requirements": 0, "poster_llm_key": 0, "watchers": 0}
+_LISTED = {"change": 0, "description": 0, "requirements": 0, "poster_llm_key": 0, "watchers": 0}
 _INDEXES = (
     IndexModel(
         [("assignment.agent_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)],

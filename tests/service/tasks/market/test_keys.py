@@ -20,7 +20,7 @@ from tests.service.tasks.market.platform import MarketPlatform
 from tests.service.tasks.platform import refused
 
 POSTERS, WORKERS = "sk-poster-0123456789", "sk-worker-0123456789"
-REVIEWED = {
+REVIEWED: dict[str, Any] = {
     "auto_review_enabled": True,
     "poster_llm_provider": "anthropic",
     "poster_llm_key": POSTERS,

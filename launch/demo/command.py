@@ -1,4 +1,4 @@
-"""`piecework demo`: 200 files become tasks, four workers count their words, and `wc` checks the sum."""
+"""`piecework demo`: four workers count the words of 200 files, then two agents compete for a task in the market."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from launch import places
 from launch.credentials import Credentials
-from launch.demo import files, programs
+from launch.demo import files, market, programs
 from launch.demo.poster import TYPE, Poster
 from launch.demo.verdict import Verdict
 from launch.errors import CommandFailed
@@ -30,7 +30,7 @@ def demo(
     tasks: Annotated[int, typer.Option(min=1, help="How many files.")] = 200,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 4,
 ) -> None:
-    """Show it all: post the files of this directory as tasks, drain them with `wc -w`, and check the sum."""
+    """Show it all: drain the files of this directory with `wc -w`, check the sum, then play a round of the market."""
     run(_unless_stopped(_show(repository.absolute(), tasks, workers)))
 
 
@@ -71,10 +71,11 @@ async def _show(repository: Path, count: int, workers: int) -> None:
                 await programs.worker(data_dir, credentials.project.name, _COMMAND, workers=workers, quiet=quiet)
                 seconds = time.monotonic() - began
                 results = await poster.results()
-    _step(f"all of them drained in {seconds:.1f} s")
-    verdict = Verdict(results, expected)
-    verdict.print()
-    verdict.check()
+            _step(f"all of them drained in {seconds:.1f} s")
+            verdict = Verdict(results, expected)
+            verdict.print()
+            verdict.check()
+            await market.show(data_dir, credentials)
 
 
 def _step(text: str) -> None:

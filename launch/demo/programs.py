@@ -1,4 +1,4 @@
-"""The two programs that the demonstration runs: a platform of its own, and a worker."""
+"""The programs that the demonstration runs: a platform of its own, a worker, and the administration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from launch.errors import CommandFailed
 
@@ -58,6 +61,26 @@ async def worker(data_dir: Path, project: str, command: Sequence[str], *, worker
             with suppress(ProcessLookupError):
                 process.terminate()
         await process.wait()
+
+
+async def administer(data_dir: Path, *arguments: str) -> Any:
+    """Run `piecework admin` and return what it prints.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    command = _piecework("admin", *arguments, "--data-dir", str(data_dir), "--json")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        output, complaint = await process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+    if process.returncode:
+        raise CommandFailed(f"piecework admin {' '.join(arguments)}: {complaint.decode(errors='replace').strip()}")
+    return msgspec.json.decode(output)
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:

@@ -1,12 +1,15 @@
-"""`piecework demo`, on a few files."""
+"""`piecework demo`, on a few files, and with a round of the market."""
 
 from __future__ import annotations
 
 from tests.e2e.piecework import run
 
 
-async def test_the_demonstration_counts_what_wc_counts() -> None:
+async def test_the_demonstration_counts_what_wc_counts_and_pays_what_was_agreed() -> None:
     ended = await run("demo", "--tasks", "24", "--workers", "3")
     assert ended.status == 0, ended.err
     assert "24 completed" in ended.out
     assert "the totals are those of wc" in ended.out
+    for event in ("claim.accepted", "deliverable.revision_requested", "deliverable.accepted"):
+        assert f"webhook {event} " in ended.out
+    assert "poster paid 150, worker got 135, the platform keeps 15" in ended.out

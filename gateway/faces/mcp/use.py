@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.call import Call
-from gateway.errors import Failure
+from gateway.faces.market.errors import failed
 from gateway.faces.mcp.calls import market_call, unknown
 from gateway.faces.mcp.tools import Tool
 from gateway.routing import Dialect
@@ -43,10 +43,6 @@ class ToolUse:
 
     def _refuse(self, call: Call, tool: Tool, names: list[str]) -> Answer:
         takes = ", ".join(tool.arguments.__struct_fields__) or "no arguments"
-        failure = Failure(
-            422,
-            f"Unknown arguments: {', '.join(names)[:200]}",
-            reason="VALIDATION_FAILED",
-            suggestion=f"{tool.name} takes: {takes}",
-        )
+        message = f"Unknown arguments: {', '.join(names)[:200]}"
+        failure = failed(422, "VALIDATION_ERROR", message, f"{tool.name} takes: {takes}")
         return Answer(failure.status, self._dialect.failure(failure, call.exchange.correlation_id))

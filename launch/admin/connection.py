@@ -12,6 +12,7 @@ from piecework.agents.v1 import identity_pb2 as identity
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
 from piecework.agents.v1.registry_pb2_grpc import RegistryServiceStub
 from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceStub
+from piecework.billing.v1.plans_pb2_grpc import PlanServiceStub
 from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
     from piecework.agents.v1.registry_pb2_grpc import RegistryServiceAsyncStub
     from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from piecework.billing.v1.plans_pb2_grpc import PlanServiceAsyncStub
     from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
 
@@ -58,6 +60,15 @@ class Administration:
             CommandFailed: the address of the billing service is not set.
         """
         return LedgerServiceStub(self._peer("billing"))
+
+    @property
+    def plans(self) -> PlanServiceAsyncStub:
+        """The stub of the plans.
+
+        Raises:
+            CommandFailed: the address of the billing service is not set.
+        """
+        return PlanServiceStub(self._peer("billing"))
 
     @property
     def options(self) -> CallOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from launch.admin import agents, disputes, keys, operators, projects
+from launch.admin import agents, disputes, keys, operators, plans, projects
 from launch.admin import credits as credit_commands
 from launch.admin.options import remember
 
@@ -13,5 +13,6 @@ app.add_typer(operators.app, name="operators")
 app.add_typer(agents.app, name="agents")
 app.add_typer(credit_commands.app, name="credits")
 app.add_typer(keys.app, name="keys")
+app.add_typer(plans.app, name="plans")
 app.add_typer(projects.app, name="projects")
 app.add_typer(disputes.app, name="dispute")

@@ -57,4 +57,6 @@ def _cell(value: Any) -> str:
         return "[dim]-[/]"
     if isinstance(value, list):
         return escape(" ".join(str(part) for part in value))
+    if isinstance(value, dict):
+        return escape(" ".join(f"{name}={part}" for name, part in value.items()))
     return escape(str(value))

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.billing.v1 import ledger_pb2 as pb
-from piecework.billing.v1 import ledger_pb2_grpc
+from piecework.billing.v1 import ledger_pb2_grpc, plans_pb2, plans_pb2_grpc
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
@@ -96,6 +96,7 @@ class BillingPlatform:
         self.host = GrpcHost(self.target.registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
         self._channels.lead_to(self.host)
         self.ledger: Any = None
+        self.plans: Any = None
 
     @property
     def app(self) -> BillingApp:
@@ -106,6 +107,7 @@ class BillingPlatform:
         await self.target.start()
         await self.host.start()
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(self._channels.get("billing"))
+        self.plans = plans_pb2_grpc.PlanServiceStub(self._channels.get("billing"))
 
     async def stop(self) -> None:
         await self._channels.close()
@@ -177,6 +179,24 @@ class BillingPlatform:
 
     async def verify(self) -> pb.VerifyResponse:
         answer: pb.VerifyResponse = await self.call(self.ledger.Verify, pb.VerifyRequest())
+        return answer
+
+    async def consume(self, operator_id: int, consumption_id: str = "", runs: int = 1) -> list[plans_pb2.QuotaUsage]:
+        request = plans_pb2.ConsumeQuotaRequest(id=consumption_id or new_id(), operator_id=operator_id, runs=runs)
+        return list((await self.call(self.plans.ConsumeQuota, request)).usage)
+
+    async def give_back(self, consumption_id: str) -> bool:
+        request = plans_pb2.ReturnQuotaRequest(id=consumption_id)
+        return bool((await self.call(self.plans.ReturnQuota, request)).returned)
+
+    async def used(self, operator_id: int) -> list[int]:
+        """Return what was counted this hour, day, week and month."""
+        request = plans_pb2.ReadUsageRequest(operator_id=operator_id)
+        return [each.used for each in (await self.call(self.plans.ReadUsage, request)).counted]
+
+    async def set_plan(self, operator_id: int, plan_id: str, **fields: Any) -> plans_pb2.Plan:
+        request = plans_pb2.SetPlanRequest(operator_id=operator_id, plan_id=plan_id, **fields)
+        answer: plans_pb2.Plan = (await self.call(self.plans.SetPlan, request)).plan
         return answer
 
     def later(self, **length: float) -> Timestamp:

@@ -14,7 +14,10 @@ from tests.service.billing.platform import MARKET_SERVICE, BillingPlatform
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.test_indexes import explainable, stages
 
-COLLECTIONS = ("ledger_accounts", "ledger_holds", "ledger_transfers", "ledger_entries")
+COLLECTIONS = (
+    *("ledger_accounts", "ledger_holds", "ledger_transfers", "ledger_entries"),
+    *("plan_assignments", "plan_tallies", "plan_consumptions"),
+)
 # What a transaction adds to its commands.
 OF_TRANSACTIONS = ("startTransaction", "autocommit", "allowDiskUse")
 
@@ -58,6 +61,10 @@ async def use_everything(platform: BillingPlatform) -> None:
         await platform.entries(1, **request)
     await platform.app.ledger.entries(MARKET_SERVICE, 1, 5, 5)
     await platform.app.watch.look(whole=True)
+    await platform.set_plan(1, "pro")
+    await platform.consume(1, "run:1")
+    await platform.give_back("run:1")
+    await platform.used(1)
 
 
 async def test_no_query_reads_a_whole_collection(watched: BillingPlatform, commands: CommandRecorder) -> None:

@@ -1,0 +1,1 @@
+"""Plans: what operators may use, and how much of it they have used."""

@@ -89,6 +89,8 @@ class FirstStart:
         try:
             await self._identities.Authenticate(identity.AuthenticateRequest(secret=secret), **self._outgoing(_SELF))
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                return True  # the key is the right one, and somebody has paused its agent
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 return False
             raise

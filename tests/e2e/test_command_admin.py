@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from piecework.agents.v1 import registry_pb2 as registry
 
+from launch.admin.connection import connected
 from tests.e2e.piecework import Up, run
 
 
@@ -38,6 +40,30 @@ async def test_what_is_made_can_be_used_and_revoked(up: Up) -> None:
         async with http.get(path) as response:
             assert response.status == 401
     assert "key" not in (await admin(up, "keys", "list", "--operator", name))[0]
+
+
+async def test_an_agent_is_claimed_paused_and_activated(up: Up) -> None:
+    name = f"acme-{uuid.uuid4().hex[:8]}"
+    operator = await admin(up, "operators", "create", name)
+    async with connected(up.data_dir) as platform:
+        request = registry.RegisterAgentRequest(name=f"w-{uuid.uuid4().hex[:8]}", description="Looks for work")
+        made = await platform.registry.RegisterAgent(request, **platform.options)
+    claimed = await admin(up, "agents", "claim", "--code", made.verification_code, "--operator", name)
+    assert (claimed["id"], claimed["operator"], claimed["status"]) == (made.profile.id, name, "active")
+    async with aiohttp.ClientSession(up.gateway, headers={"Authorization": f"Bearer {made.secret}"}) as http:
+        for command, status, answer in (
+            ("pause", "paused", 403),
+            ("suspend", "suspended", 403),
+            ("activate", "active", 200),
+        ):
+            assert (await admin(up, "agents", command, str(claimed["id"])))["status"] == status
+            async with http.get("/api/projects") as response:
+                assert response.status == answer
+            listed = await admin(up, "agents", "list", "--operator", str(operator["id"]))
+            assert [row["status"] for row in listed] == [status]
+    unknown = await run("admin", "agents", "claim", "--code", "hive-X", "--operator", name, "--data-dir", up.data_dir)
+    assert unknown.status == 1
+    assert "No unclaimed agent has this verification code" in unknown.err
 
 
 async def test_people_get_a_table_and_options_may_come_first(up: Up) -> None:

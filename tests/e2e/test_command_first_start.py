@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from piecework.agents.v1 import identity_pb2 as identity
+from piecework.billing.v1 import ledger_pb2 as ledger
 from piecework.tasks.v1 import queue_pb2 as queue
 
-from launch.admin.connection import connected
+from launch.admin.connection import Administration, connected
 from tests.e2e.piecework import Up, finish, spawn, until
 
 _MOMENTS: dict[str, Callable[[Path], bool]] = {
@@ -37,6 +38,17 @@ async def test_a_first_start_that_was_killed_is_completed_by_the_next(memory_dir
         assert (await up.stop()).status == 0
 
 
+async def _has_its_welcome_credits(platform: Administration, operator_id: int) -> None:
+    """Wait until an operator has what it and its first agent bring; a kill may have come between."""
+    request = ledger.GetAccountRequest(operator_id=operator_id)
+
+    async def given() -> bool:
+        answer = await platform.ledger.GetAccount(request, **platform.options)
+        return answer.account.available_credits == 600
+
+    await until(given, f"the welcome of operator {operator_id}")
+
+
 async def _check(up: Up) -> None:
     """Compare what is written with what is stored."""
     written = up.credentials
@@ -54,6 +66,7 @@ async def _check(up: Up) -> None:
             live = [key for key in listed if not key.HasField("revoked_at")]
             assert len(live) == 1
             assert operator["key"].startswith(live[0].prefix)
+            await _has_its_welcome_credits(platform, operator["id"])
         projects = (await platform.queue.ListProjects(queue.ListProjectsRequest(), **platform.options_for(1))).projects
     assert [(project.id, project.name) for project in projects] == [(up.project_id, "demo")]
     secrets = [operator["key"] for operator in written["operators"]]

@@ -21,23 +21,39 @@ if TYPE_CHECKING:
 # Older than any call to the ledger can be, see `LEDGER_TIMEOUT_SECONDS`.
 INTENT_AGE = timedelta(seconds=10)
 EXPIRY_GRACE = timedelta(days=7)
+_AT_ONCE = 8
 _log = structlog.get_logger(__name__)
 
 
 async def _each(tasks: list[int], what: str, act: Callable[[int], Awaitable[object]]) -> int:
-    """Do something to each task, whatever is wrong with another; returns how many went well."""
+    """Do something to each task, whatever is wrong with another; returns how many went well.
+
+    Raises:
+        Unavailable: nothing can be done for any of several at once.
+    """
     done = 0
-    for task_id in tasks:
-        try:
-            await act(task_id)
-            done += 1
-        except Unavailable:
-            raise
-        except (NotFound, Conflict) as error:
-            _log.info("a task changed meanwhile", task_id=task_id, what=what, reason=error.reason)
-        except Exception:  # noqa: BLE001 - logged with its stack, and tried again with the next look
-            _log.exception("a task cannot be finished", task_id=task_id, what=what)
+    for start in range(0, len(tasks), _AT_ONCE):
+        part = tasks[start : start + _AT_ONCE]
+        results = await asyncio.gather(*(_one(task_id, what, act) for task_id in part))
+        away = [result for result in results if isinstance(result, Unavailable)]
+        if len(away) == len(part):
+            raise away[0]
+        done += results.count(None)
     return done
+
+
+async def _one(task_id: int, what: str, act: Callable[[int], Awaitable[object]]) -> Exception | None:
+    try:
+        await act(task_id)
+    except (NotFound, Conflict) as error:
+        _log.info("a task changed meanwhile", task_id=task_id, what=what, reason=error.reason)
+        return error
+    except Unavailable as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - logged with its stack, and tried again with the next look
+        _log.exception("a task cannot be finished", task_id=task_id, what=what)
+        return error
+    return None
 
 
 class _Looker(abc.ABC):

@@ -8,6 +8,7 @@ from kit.channels import Outgoing
 from kit.keyring import KeyRing
 from services.tasks.market import parts_delivery
 from services.tasks.market.loops import Expiry, Reconciler
+from services.tasks.market.metrics import MarketMetrics
 from services.tasks.market.money import Money
 from services.tasks.market.peers import AgentsPeer, BillingPeer
 from services.tasks.market.service.access import TaskAccess
@@ -75,6 +76,7 @@ class MarketParts:
         )
         self.reconciler = Reconciler(self.task_store, self.access, clock)
         self.expiry = Expiry(self.task_store, self.tasks, clock)
+        self.metrics = MarketMetrics(resources.registry, self.task_store, clock)
 
     async def prepare(self) -> None:
         """Create the indexes."""

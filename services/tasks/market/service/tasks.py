@@ -171,12 +171,13 @@ class TaskService:
         if task.status != CREATING:
             return task
         finish = await self._access.finish(task.id)
-        if finish is None:
-            # It was refused somewhere else just now; whoever asked there knows more.
-            raise busy(task.id)
-        if finish.refusal is not None:
+        if finish is not None and finish.refusal is not None:
             raise finish.refusal
-        return finish.task or await self._access.read(task.id)
+        opened = finish.task if finish is not None and finish.task is not None else await self._store.find(task.id)
+        if opened is None:
+            # It was refused somewhere else just now, and whoever asked there knows more.
+            raise busy(task.id)
+        return opened
 
     async def _end_create(self, task: MarketTask, refusal: DomainError | None) -> MarketTask | None:
         if refusal is not None:

@@ -21,6 +21,8 @@ from services.tasks.market.store.writes import Stale, Write
 COLLECTION = "market_tasks"
 _EXISTS = {"$exists": True}
 _PLAIN = {"change": 0}
+# More than can be broken for good at a time: those come first in every look.
+_PAGE = 1000
 _INDEXES = (
     IndexModel(
         [("poster_id", ASCENDING), ("idempotency", ASCENDING)],
@@ -116,13 +118,13 @@ class TaskStore:
         return bool(removed.deleted_count)
 
     @translated()
-    async def unsettled(self, before: datetime, limit: int = 100) -> list[int]:
+    async def unsettled(self, before: datetime, limit: int = _PAGE) -> list[int]:
         """Return tasks that have been waiting for the ledger since before a time, those that wait longest first."""
         cursor = self._tasks.find({"money.at": {"$lt": before}}, {"_id": 1}).sort("money.at", ASCENDING).limit(limit)
         return [int(document["_id"]) for document in await cursor.to_list()]
 
     @translated()
-    async def overdue(self, before: datetime, limit: int = 100) -> list[int]:
+    async def overdue(self, before: datetime, limit: int = _PAGE) -> list[int]:
         """Return open tasks whose deadline is before a time."""
         query = {"status": OPEN, "deadline": {"$lt": before}}
         cursor = self._tasks.find(query, {"_id": 1}).sort("deadline", ASCENDING).limit(limit)

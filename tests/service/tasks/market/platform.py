@@ -162,11 +162,6 @@ class MarketPlatform(TasksPlatform):
         self.pass_time(seconds=11)
         return await self.app.market.reconciler.tick()
 
-    async def events(self, task_id: int) -> list[dict[str, Any]]:
-        """Return what was told about a task, as far as it was relayed."""
-        cursor = self.database["events"].find({"change.subject": f"market:{task_id}"}).sort("_id", 1)
-        return [document["change"] for document in await cursor.to_list()]
-
 
 def post_request(**fields: Any) -> pb.PostTaskRequest:
     """Return a task to post that is in order, with some fields changed."""

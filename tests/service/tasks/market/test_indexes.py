@@ -58,6 +58,7 @@ async def use_everything(market: MarketPlatform) -> None:
     await market.reconcile()
     market.pass_time(days=8)
     assert await market.app.market.expiry.tick() == 1
+    await market.app.market.metrics.sample()
 
 
 async def fill(market: MarketPlatform) -> None:

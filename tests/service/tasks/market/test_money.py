@@ -232,8 +232,18 @@ async def test_while_billing_is_away_the_reconciler_waits(market: MarketPlatform
     await market.cancel(poster, task.id)
     with pytest.raises(Unavailable):
         await market.reconcile()
+    assert await unsettled(market) == 0
+    market.pass_time(seconds=10)
+    assert await unsettled(market) == 1
     oldest = (await market.stored(task.id)).money
     assert oldest is not None
     assert market.clock.now() - oldest.at > timedelta(seconds=10)
     assert await market.app.market.reconciler.tick() == 1
+    assert await unsettled(market) == 0
     assert await market.balance(poster.operator_id) == (10_000, 0)
+
+
+async def unsettled(market: MarketPlatform) -> float | None:
+    """Return what operators are shown."""
+    await market.app.market.metrics.sample()
+    return market.resources.registry.get_sample_value("piecework_market_unsettled_tasks")

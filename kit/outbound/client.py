@@ -88,9 +88,9 @@ class OutboundClient:
         Args:
             method: for example `POST`.
             url: what to ask.
-            headers: sent as they are, with the context of the trace that is under way.
+            headers: sent with the context of the trace that is under way.
             body: what is sent.
-            timeout_seconds: for everything, from the first look at the name to the end of the answer.
+            timeout_seconds: for everything, from the question for the name to the end of the answer.
             max_body_bytes: how much of the answer is read.
 
         Raises:
@@ -98,15 +98,12 @@ class OutboundClient:
             RequestFailed: there is no answer.
         """
         target = parse(url, self._rules)
-        sent = {**headers, **dict(to_metadata())}
         until = asyncio.get_running_loop().time() + timeout_seconds
         try:
-            async with asyncio.timeout_at(until):
-                addresses = await self._addresses(target)
-                async with (
-                    self._session(addresses) as session,
-                    session.request(method, target.url, headers=sent, data=body, allow_redirects=False) as response,
-                ):
+            async with asyncio.timeout_at(until), self._session(await self._addresses(target)) as session:
+                sent = {**headers, **dict(to_metadata())}
+                asked = session.request(method, target.url, headers=sent, data=body, allow_redirects=False)
+                async with asked as response:
                     return await _answer(response, max_body_bytes, until - _BODY_MARGIN_SECONDS)
         except OutboundError:
             raise

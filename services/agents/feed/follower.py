@@ -15,6 +15,7 @@ from piecework.tasks.v1 import events_pb2 as pb
 from piecework.tasks.v1 import events_pb2_grpc as rpc
 
 from kit.caller import service_caller
+from kit.channels import UnknownPeer
 from kit.clock import Clock, SystemClock
 from kit.errors import Unavailable
 from kit.timestamps import from_timestamp
@@ -103,6 +104,8 @@ class Follower:
                 await self._read()
             except grpc.aio.AioRpcError as error:
                 _log.warning("the market cannot be followed now", follower=self._name, code=error.code().name)
+            except UnknownPeer as error:
+                _log.warning("the market cannot be followed", follower=self._name, problem=str(error))
             except Unavailable as error:
                 _log.warning("a follower has to wait", follower=self._name, problem=error.message)
             if self._cursor != before:

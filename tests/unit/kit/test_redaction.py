@@ -15,6 +15,7 @@ KEY = "Ab0-_" * 8 + "xyz"
         (f"pw_live_{KEY}", "pw_live_***"),
         (f'{{"key":"pw_test_{KEY}"}}', '{"key":"pw_test_***"}'),
         (f"got th_agent_{'0a' * 32}, and pws_{KEY}.", "got th_agent_***, and pws_***."),
+        (f"signed with whsec_{'0a' * 24}", "signed with whsec_***"),
         (f"Authorization: Bearer {KEY}", "Authorization: Bearer ***"),
         (f"authorization: bearer  {KEY}==;", "authorization: bearer  ***;"),
         ("BEARER abc", "BEARER ***"),

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from gateway.routing import Route
     from kit.errors import DomainError
 
-UNREADABLE = "UNREADABLE"
+_UNREADABLE = "UNREADABLE"
 _SERVER_ERROR = -32000
 _PARSE_ERROR = -32700
 _INTERNAL_ERROR = -32603
+
+
+def unreadable(reason: str) -> Failure:
+    """Return the failure of a body that is no message."""
+    return Failure(400, f"Parse error: {reason}", reason=_UNREADABLE)
 
 
 class RpcError(msgspec.Struct):
@@ -48,7 +53,7 @@ class McpDialect:
     def failure(self, failure: Failure, correlation_id: str) -> bytes:  # noqa: ARG002 - it is in a header
         """Return the body of an error."""
         code = _SERVER_ERROR
-        if failure.reason == UNREADABLE:
+        if failure.reason == _UNREADABLE:
             code = _PARSE_ERROR
         elif failure.status >= 500:
             code = _INTERNAL_ERROR

@@ -12,10 +12,12 @@ from mcp.server import NotificationOptions, Server, ServerRequestContext
 from mcp.server.models import InitializationOptions
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from pydantic_core import from_json
 
 from gateway.call import Call
 from gateway.endpoint import BODY_LIMIT_BYTES
 from gateway.faces.mcp import asgi
+from gateway.faces.mcp.dialect import unreadable
 from gateway.faces.mcp.schema import input_schema
 from gateway.faces.mcp.tools import TOOLS, Tool
 from gateway.faces.mcp.use import Use
@@ -51,14 +53,23 @@ class Protocol:
             get_tool_input_schema=self._schema_of,
         )
 
-    def reads(self, message: Any) -> bool:
-        """Tell whether a JSON value is one message."""
+    def check(self, body: bytes) -> None:
+        """Check that `body` is one message.
+
+        Raises:
+            Failure: 400.
+        """
+        try:
+            message = from_json(body)  # as the SDK reads it, so that it finds nothing wrong with it later
+        except ValueError:
+            raise unreadable("Invalid JSON") from None
         try:
             found = types.jsonrpc_message_adapter.validate_python(message, by_name=False)
         except ValueError:
-            return False
+            raise unreadable("Invalid JSON-RPC message") from None
         # With an id that cannot be one, a request would be taken for a notification, and its sender wait for ever.
-        return not (isinstance(found, types.JSONRPCNotification) and "id" in message)
+        if isinstance(found, types.JSONRPCNotification) and "id" in message:
+            raise unreadable("Invalid JSON-RPC message")
 
     async def answer(self, call: Call, body: bytes) -> web.Response:
         """Answer one message, which stands for itself: nothing is kept between two of them."""

@@ -11,9 +11,9 @@ from aiohttp import hdrs, web
 from gateway.call import Call
 from gateway.endpoint import BODY_LIMIT_BYTES
 from gateway.errors import Failure
-from gateway.faces.mcp.dialect import UNREADABLE
+from gateway.faces.mcp.dialect import unreadable
 from gateway.faces.mcp.use import Use
-from gateway.reading import parse, read_body
+from gateway.reading import read_body
 from gateway.routing import Access, Route
 
 if TYPE_CHECKING:
@@ -44,10 +44,9 @@ class Mcp:
             raise Failure(406, "Not Acceptable: Client must accept both application/json and text/event-stream")
         if request.content_type != "application/json":
             raise Failure(415, "Unsupported Media Type: Content-Type must be application/json")
-        body, message = await _message(request)
+        body = await _body(request)
         protocol = await self._protocol()
-        if not protocol.reads(message):
-            raise _unreadable("Invalid JSON-RPC message")
+        protocol.check(body)
         response = await protocol.answer(call, body)
         response.headers.update(call.headers)
         return response
@@ -93,18 +92,13 @@ def routes(mcp: Mcp) -> tuple[Route, ...]:
     )
 
 
-async def _message(request: web.Request) -> tuple[bytes, Any]:
+async def _body(request: web.Request) -> bytes:
     try:
-        body = await read_body(request, BODY_LIMIT_BYTES)
-        return body, parse(body)
+        return await read_body(request, BODY_LIMIT_BYTES)
     except Failure as failure:
         if failure.status != 400:
             raise
-        raise _unreadable("Invalid JSON") from None
-
-
-def _unreadable(reason: str) -> Failure:
-    return Failure(400, f"Parse error: {reason}", reason=UNREADABLE)
+        raise unreadable("Invalid JSON") from None
 
 
 def _accepts_both(accept: str) -> bool:

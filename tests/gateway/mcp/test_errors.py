@@ -45,7 +45,9 @@ async def test_with_accepting_both(worker: Agent, accept: str) -> None:
     assert (await worker.post(_LIST, headers={"Accept": accept})).status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b"\xff\xfe", b"[1,", b"{'a': 1}", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"nonsense", b"\xff\xfe", b"[1,", b"{'a': 1}", b"[" * 100_000, b"[" * 500 + b"]" * 500]
+)
 async def test_what_is_no_json(worker: Agent, body: bytes) -> None:
     _refused(await worker.post(body), 400, -32700, "Parse error: Invalid JSON")
 

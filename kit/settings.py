@@ -18,7 +18,7 @@ from kit.setting_values import SettingsError
 __all__ = ["Settings", "SettingsError"]
 
 Network = IPv4Network | IPv6Network
-_SECRETS = frozenset({"mongodb_uri", "redis_url", "caller_key", "encryption_keys"})
+_SECRETS = frozenset({"mongodb_uri", "redis_url", "caller_key", "encryption_keys", "github_token", "vercel_token"})
 _ENVIRONMENT = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
@@ -53,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         drain_seconds: how long requests under way may take to end after SIGTERM.
         webhooks_allow_loopback: whether webhooks may lead to this machine, also without TLS, for development; when it
             is not set, only those of `piecework up` may.
+        vercel_token: of the Vercel account that makes previews of repositories; empty: nobody makes any.
+        vercel_team: the id of its team; empty for a personal account.
+        vercel_url: the API of Vercel.
+        github_token: raises GitHub's limit of calls; public repositories need none.
+        github_url: the API of GitHub.
         otlp_endpoint: where traces go; empty: nothing is traced.
         trace_sample_ratio: the share of traces that are kept when the caller did not decide, 0 to 1.
     """
@@ -80,6 +85,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_file: str = ""
     drain_seconds: float = 8.0
     webhooks_allow_loopback: bool | None = None
+    vercel_token: str = ""
+    vercel_team: str = ""
+    vercel_url: str = "https://api.vercel.com"
+    github_token: str = ""
+    github_url: str = "https://api.github.com"
     otlp_endpoint: str = ""
     trace_sample_ratio: float = 1.0
 
@@ -153,6 +163,11 @@ _READERS = {
     "log_file": values.text,
     "drain_seconds": values.seconds,
     "webhooks_allow_loopback": values.switch,
+    "vercel_token": values.text,
+    "vercel_team": values.text,
+    "vercel_url": values.url("http", "https"),
+    "github_token": values.text,
+    "github_url": values.url("http", "https"),
     "otlp_endpoint": values.url("http", "https"),
     "trace_sample_ratio": values.ratio,
 }

@@ -117,6 +117,7 @@ class TasksApp:
     async def stop(self) -> None:
         """End the loops and the writes under way."""
         await self._background.close()
+        await self.market.delivery.deployer.close()
         await self.tail.close()
         await self.work_store.close()
         await self.wakeups.close()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.tasks.market.deploy.choice import chosen
+from services.tasks.market.service.attempts import FailedAttempts
 from services.tasks.market.service.comments import CommentService
 from services.tasks.market.service.deliverables import DeliverableService
 from services.tasks.market.service.disputes import DisputeService
+from services.tasks.market.service.github import GithubService
 from services.tasks.market.service.judgements import JudgementService
 from services.tasks.market.service.keys import KeyService
 from services.tasks.market.service.own import OwnService
@@ -15,6 +18,7 @@ from services.tasks.market.service.reviews import ReviewService
 from services.tasks.market.service.roles import Roles
 from services.tasks.market.store.comments import CommentStore
 from services.tasks.market.store.deliverables import DeliverableStore
+from services.tasks.market.store.deployments import DeploymentStore
 from services.tasks.market.store.keys import KeyStore
 from services.tasks.market.store.own import OwnStore
 from services.tasks.market.store.reviews import ReviewStore
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from services.tasks.market.store.tasks import TaskStore
 
 # Methods that take an idempotency key.
-IDEMPOTENT = ("SubmitDeliverable", "CreateComment", "CreateReview")
+IDEMPOTENT = ("SubmitDeliverable", "SubmitGithubDeliverable", "CreateComment", "CreateReview")
 
 
 class DeliveryParts:
@@ -71,6 +75,16 @@ class DeliveryParts:
             access, store, self.deliverable_store, self.review_store, counters, self.keys, self.roles, clock
         )
         self.own = OwnService(self.own_store)
+        self.deployer = chosen(resources.settings)
+        self.github = GithubService(
+            access,
+            self.deliverables,
+            FailedAttempts(access, store, self.deliverable_store, counters, clock),
+            self.deliverable_store,
+            DeploymentStore(database),
+            self.deployer,
+            ring,
+        )
 
     async def prepare(self) -> None:
         """Create the indexes."""

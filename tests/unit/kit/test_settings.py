@@ -44,6 +44,11 @@ _ENVIRONMENT = {
     "PIECEWORK_LOG_FILE": "piecework.log",
     "PIECEWORK_DRAIN_SECONDS": "2.5",
     "PIECEWORK_WEBHOOKS_ALLOW_LOOPBACK": "on",
+    "PIECEWORK_VERCEL_TOKEN": "v-token",
+    "PIECEWORK_VERCEL_TEAM": "team_1",
+    "PIECEWORK_VERCEL_URL": "http://vercel.example",
+    "PIECEWORK_GITHUB_TOKEN": "g-token",
+    "PIECEWORK_GITHUB_URL": "https://github.example/api/v3",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
     "PIECEWORK_TRACE_SAMPLE_RATIO": "0.25",
 }
@@ -74,6 +79,11 @@ def test_every_variable_is_read() -> None:
         log_file="piecework.log",
         drain_seconds=2.5,
         webhooks_allow_loopback=True,
+        vercel_token="v-token",
+        vercel_team="team_1",
+        vercel_url="http://vercel.example",
+        github_token="g-token",
+        github_url="https://github.example/api/v3",
         otlp_endpoint="http://collector:4317",
         trace_sample_ratio=0.25,
     )

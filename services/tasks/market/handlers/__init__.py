@@ -11,6 +11,7 @@ from services.tasks.market.handlers.claims import ClaimHandlers
 from services.tasks.market.handlers.comments import CommentHandlers
 from services.tasks.market.handlers.deliverables import DeliverableHandlers
 from services.tasks.market.handlers.disputes import DisputeHandlers
+from services.tasks.market.handlers.github import GithubHandlers
 from services.tasks.market.handlers.keys import KeyHandlers
 from services.tasks.market.handlers.own import OwnHandlers
 from services.tasks.market.handlers.ratings import RatingHandlers
@@ -28,6 +29,7 @@ class MarketHandlers(
     CommentHandlers,
     DeliverableHandlers,
     DisputeHandlers,
+    GithubHandlers,
     KeyHandlers,
     OwnHandlers,
     RatingHandlers,
@@ -55,3 +57,4 @@ class MarketHandlers(
         self._reviews = delivery.reviews
         self._keys = delivery.keys
         self._own = delivery.own
+        self._github = delivery.github

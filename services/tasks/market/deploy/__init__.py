@@ -1,0 +1,1 @@
+"""Previews of repositories: the port that the market uses, and its adapters."""

@@ -31,13 +31,23 @@ class Courier:
         ring: opens the secrets.
         tracer: makes a span of each attempt; the receiver gets its context.
         clock: the time.
+        timeout_seconds: how long a receiver may take.
     """
 
-    def __init__(self, client: OutboundClient, ring: KeyRing, tracer: Tracer, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: OutboundClient,
+        ring: KeyRing,
+        tracer: Tracer,
+        clock: Clock,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._client = client
         self._ring = ring
         self._tracer = tracer
         self._clock = clock
+        self._timeout_seconds = timeout_seconds
 
     async def deliver(self, endpoint: Endpoint, delivery: Delivery) -> Attempt:
         """Send a delivery once and return what happened.
@@ -77,7 +87,7 @@ class Courier:
                     endpoint.url,
                     headers=headers,
                     body=body,
-                    timeout_seconds=TIMEOUT_SECONDS,
+                    timeout_seconds=self._timeout_seconds,
                     max_body_bytes=_MAX_ANSWER_BYTES,
                 )
             except OutboundError as error:

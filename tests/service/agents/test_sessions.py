@@ -215,11 +215,11 @@ async def test_activity_is_noted_every_half_minute(agents: Any) -> None:
     _pass(agents, timedelta(seconds=1))
     async with await agents.database["sessions"].watch() as changes:
         await agents.identify(opened.token)
-        _pass(agents, timedelta(seconds=29))
-        await agents.identify(opened.token)
         async with asyncio.timeout(10):
             changed = (await changes.next())["updateDescription"]["updatedFields"]
         assert list(changed) == ["last_activity_at"]
+        _pass(agents, timedelta(seconds=29))
+        await agents.identify(opened.token)
         read = await agents.call(agents.sessions.GetSession, pb.GetSessionRequest(), caller)
         assert read.session.last_activity_at.ToMilliseconds() == _ms(agents, timedelta(seconds=-29))
 

@@ -35,6 +35,7 @@ from services.agents import app as agents_app
 from services.tasks.app import TasksApp
 from services.tasks.app import build as build_tasks
 from services.tasks.market.loops import Expiry, Reconciler
+from services.tasks.market.service.indexing import RecentWords, SearchIndexer
 from services.tasks.queue.loops import Remover
 from services.tasks.work.loops import Reaper
 
@@ -108,6 +109,7 @@ class TasksPlatform:
         market = app.market
         market.reconciler = Reconciler(market.task_store, market.access, clock, tick_seconds=_NEVER)
         market.expiry = Expiry(market.task_store, market.tasks, clock, tick_seconds=_NEVER)
+        market.indexer = SearchIndexer(market.search_store, RecentWords(market.search_store), tick_seconds=_NEVER)
         idempotency = IdempotencyStore(self.database, clock)
         interceptors = [
             AccessInterceptor(RpcMetrics(CollectorRegistry())),

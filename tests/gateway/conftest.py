@@ -28,10 +28,12 @@ async def site(mongodb_uri: str, redis_url: str, mongo_client: AsyncMongoClient[
         redis_url=redis_url,
         caller_key="k" * 32,
         database_prefix="test-gateway",
+        encryption_keys=(("test", "1f" * 32),),
         rate_limits=False,
+        webhooks_allow_loopback=True,
         drain_seconds=2.0,
     )
-    platform = Platform(settings, ("agents", "tasks"), "127.0.0.1:0", {})
+    platform = Platform(settings, ("agents", "tasks", "billing"), "127.0.0.1:0", {})
     await platform.start()
     redis = kit_redis.connect(redis_url)
     resources = GatewayResources(settings, platform.channels, platform.outgoing, redis, heartbeat_seconds=0.3)

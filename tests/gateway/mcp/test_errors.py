@@ -27,8 +27,8 @@ def _refused(reply: Reply, status: int, code: int, message: str) -> None:
     assert "Mcp-Session-Id" not in reply.headers
 
 
-async def test_without_a_credential(market: Site) -> None:
-    reply = await market.send("POST", PATH, key=None, json=_LIST, headers={"Accept": BOTH})
+async def test_without_a_credential(site: Site) -> None:
+    reply = await site.send("POST", PATH, key=None, json=_LIST, headers={"Accept": BOTH})
     _refused(reply, 401, -32000, "Missing Authorization header. Use: Authorization: Bearer th_agent_<your-key>")
 
 
@@ -76,7 +76,7 @@ async def test_what_is_no_message(worker: Agent, message: Any) -> None:
     _refused(reply, 400, -32700, "Parse error: Invalid JSON-RPC message")
 
 
-async def test_other_methods(market: Site) -> None:
+async def test_other_methods(site: Site) -> None:
     for method, message in {
         "GET": "MCP server running in stateless mode. Use POST.",
         "DELETE": "MCP server running in stateless mode. No sessions.",
@@ -84,7 +84,7 @@ async def test_other_methods(market: Site) -> None:
         "PATCH": "Method Not Allowed",
     }.items():
         for key in (None, "th_agent_x"):
-            reply = await market.send(method, PATH, key=key)
+            reply = await site.send(method, PATH, key=key)
             _refused(reply, 405, -32000, message)
             assert "POST" in reply.headers["Allow"]
 
@@ -143,8 +143,8 @@ async def test_unknown_methods_and_tools(worker: Agent) -> None:
 
 
 @pytest.mark.parametrize("key", ["th_agent_" + "0" * 64, "th_agent_x", "x", "pw_live_" + "0" * 43, "x" * 600])
-async def test_a_bad_key_lists_tools_and_cannot_use_them(market: Site, key: str) -> None:
-    agent = Agent(market, 0, 0, key)
+async def test_a_bad_key_lists_tools_and_cannot_use_them(site: Site, key: str) -> None:
+    agent = Agent(site, 0, 0, key)
     assert len((await agent.post(_LIST)).json["result"]["tools"]) == 23
     result = await agent.use("get_profile")
     assert result.code == "UNAUTHORIZED"

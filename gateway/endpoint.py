@@ -46,6 +46,7 @@ class Endpoint:
     def __init__(self, route: Route, face: Face, services: Services, admission: Admission | None = None) -> None:
         self.route = route
         self._dialect = face.dialect
+        self._reasons = face.reasons
         self._services = services
         self._guarded = route.access in _GUARDED
         self._limits = admission if self._guarded and face.caller_rates else None
@@ -171,7 +172,7 @@ class Endpoint:
             # The transport carries no answer of that size.
             detail = Detail("limit", '"limit" asks for more than one answer can hold', call.query.limit or None)
             return self._dialect.invalid([detail], self.route)
-        if refused.code != "INVALID_ARGUMENT" or self._binding is None:
+        if refused.code != "INVALID_ARGUMENT" or self._binding is None or refused.reason in self._reasons:
             return self._dialect.refusal(refused, call, self.route)
         given = self._given(call, raw)
         # The rules of shape are looked up again here: trailing metadata has no room for a thousand violations.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -161,6 +161,7 @@ class Face:
         caller_rates: its rate limit per agent, in sliding windows; empty when it has none.
         spell: how the names of fields are written in its JSON, from `snake_case`.
         meanings: what statuses mean here, where that is not what they mean elsewhere.
+        reasons: refusals of services that the dialect answers in words of its own, also when a field is at fault.
     """
 
     name: str
@@ -175,3 +176,4 @@ class Face:
     caller_rates: str = ""
     spell: Callable[[str], str] = camel
     meanings: Mapping[int, str] = field(default_factory=dict)
+    reasons: Container[str] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.faces.market import registration
 from gateway.faces.market.buckets import BUCKETS, CALLER_RATE, REGISTRATION_RATE
 from gateway.faces.market.dialect import MarketDialect
+from gateway.faces.market.refusals import BY_REASON
 from gateway.faces.market.routes import CHAPTERS, ROUTES
 from gateway.faces.market.statuses import WORDS
 from gateway.routing import Access, Face
@@ -33,5 +34,6 @@ def faces() -> tuple[Face, ...]:
         caller_rates=CALLER_RATE,
         spell=str,
         meanings=_MEANINGS,
+        reasons=BY_REASON,
     )
     return market, registration.face(REGISTRATION_RATE)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _TYPES = (
     "must be a string",
     "must be a number",
+    "must be an integer",
     "must be a boolean",
     "must be of type object",
     "must be a safe number",
@@ -79,7 +80,7 @@ _MISSING: Mapping[tuple[str, str], str] = {
     ("createReview", "verdict"): _VERDICT,
     ("createWebhook", "events"): _EVENTS_NEEDED,
 }
-_BLANK = " is not allowed to be empty"
+_BLANK, _TOO_SHORT = " is not allowed to be empty", "at least 1 characters long"
 
 # Path and query: the message and the suggestion.
 _PARAMETERS: Mapping[str, tuple[str, str]] = {
@@ -130,7 +131,7 @@ def sentence(detail: Detail, route: str) -> str:
         return _MISSING.get(leaf, f"{detail.field} is required")
     if said.endswith(_BLANK) and leaf not in _RULES:
         return f"{detail.field} is required"
-    if route == "requestRevision" and said.endswith(_BLANK):
+    if route == "requestRevision" and said.endswith((_BLANK, _TOO_SHORT)):
         return "revision_notes is required"
     if said.endswith("must be an array") or (route == "createClaims" and "must contain at least" in said):
         return _MISSING.get(leaf, f"{detail.field} must be an array")
@@ -140,9 +141,9 @@ def sentence(detail: Detail, route: str) -> str:
 
 
 def _bad_parameter(detail: Detail, route: Route) -> Failure:
-    value = "" if detail.value is msgspec.UNSET else detail.value
+    value = "" if detail.value in (None, msgspec.UNSET) else detail.value
     if detail.field == "q":
-        message = "Search query must be 200 characters or fewer" if value else "Search query is required"
+        message = "Search query must be 200 characters or fewer" if str(value).strip() else "Search query is required"
         return failed(400, "INVALID_PARAMETER", message, _ADD_QUERY)
     if detail.field == "status" and route.name != "browseTasks" and route.name != "searchTasks":
         return failed(400, "INVALID_PARAMETER", "Invalid query parameter value", detail.message.replace('"', ""))

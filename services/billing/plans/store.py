@@ -32,7 +32,7 @@ _REMEMBERED_SECONDS = 62 * 24 * 3600
 
 
 class PlanStore:
-    """The collections of plans; `operator_id` is their shard key.
+    """The collections of plans.
 
     Args:
         database: the database of the billing service.

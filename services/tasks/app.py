@@ -118,6 +118,7 @@ class TasksApp:
         """End the loops and the writes under way."""
         await self._background.close()
         await self.market.delivery.deployer.close()
+        await self.market.close()
         await self.tail.close()
         await self.work_store.close()
         await self.wakeups.close()

@@ -78,6 +78,11 @@ class MarketParts:
         self.expiry = Expiry(self.task_store, self.tasks, clock)
         self.metrics = MarketMetrics(resources.registry, self.task_store, clock)
 
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self.task_store.close()
+        await self.counters.close()
+
     async def prepare(self) -> None:
         """Create the indexes."""
         for store in (self.task_store, self.claim_store, self.browse_store, self.search_store):

@@ -110,6 +110,11 @@ class TaskAccess:
             task = await self._store.find(task_id)
             return None if task is None else await self._money.finish(task)
 
+    async def finish_new(self, task: MarketTask) -> Finish:
+        """Finish the money of a task that this call has just made."""
+        async with self._turns.of(task.id):
+            return await self._money.finish(task)
+
     async def _settled(self, task_id: int) -> MarketTask | None:
         task = await self.read(task_id)
         return task if task.money is None else (await self._money.finish(task)).task

@@ -123,8 +123,8 @@ class TaskService:
         if new.category_id and new.category_id not in CATEGORIES:
             raise category_not_found(new.category_id)
         await self._check_review(caller, new)
-        task = await self._store.insert(await self._draft(caller, new, key))
-        return await self._open(task)
+        draft = await self._draft(caller, new, key)
+        return await self._open(draft, await self._store.insert(draft))
 
     async def get(self, caller: Caller, task_id: int) -> MarketTask:
         """Return a task."""
@@ -166,11 +166,12 @@ class TaskService:
         cancelled = await self._store.transition(task, changes, event, [rejection])
         return None if cancelled is None else await self._money.finish_soon(cancelled)
 
-    async def _open(self, task: MarketTask) -> MarketTask:
-        """Open a task that was inserted, by this call or by one that was interrupted."""
+    async def _open(self, draft: MarketTask, task: MarketTask) -> MarketTask:
+        """Open a task that was inserted, as `draft` by this call or by one that was interrupted."""
         if task.status != CREATING:
             return task
-        finish = await self._access.finish(task.id)
+        is_new = task.id == draft.id
+        finish = await (self._access.finish_new(task) if is_new else self._access.finish(task.id))
         if finish is not None and finish.refusal is not None:
             raise finish.refusal
         opened = finish.task if finish is not None and finish.task is not None else await self._store.find(task.id)

@@ -30,6 +30,11 @@ class Counters:
             combiner = self._combiners[name] = Combiner(lambda asked: self._take(name, asked))
         return await combiner.submit(None)
 
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        for combiner in self._combiners.values():
+            await combiner.close()
+
     @translated()
     async def _take(self, name: str, asked: Sequence[None]) -> Sequence[int]:
         document = await self._counters.find_one_and_update(

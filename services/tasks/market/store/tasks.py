@@ -10,9 +10,10 @@ import msgspec
 from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from kit.clock import Clock
+from kit.combiner import Combiner
 from kit.mongo import ensure_indexes, is_duplicate, translated
 from services.tasks.market.documents import to_document, to_task, to_update
 from services.tasks.market.model import CREATING, OPEN, MarketEvent, MarketTask
@@ -47,25 +48,25 @@ class TaskStore:
         self._client = database.client
         self._tasks = database[COLLECTION]
         self._clock = clock
+        self._inserts: Combiner[dict[str, Any], bool] = Combiner(self._insert)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await ensure_indexes(self._tasks, _INDEXES)
 
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._inserts.close()
+
     @translated()
     async def insert(self, task: MarketTask) -> MarketTask:
         """Store a new task and return it, or return the one that the same request made before."""
-        try:
-            await self._tasks.insert_one(to_document(task))
-        except DuplicateKeyError as error:
-            if not is_duplicate(error, "idempotency"):
-                raise
+        while not await self._inserts.submit(to_document(task)):
             same = {"poster_id": task.poster_id, "idempotency": task.idempotency}
             document = await self._tasks.find_one(same, _PLAIN)
-            if document is None:
-                # The other one was removed meanwhile, because its budget could not be held.
-                return await self.insert(task)
-            return to_task(document)
+            if document is not None:
+                return to_task(document)
+            # The other one was removed meanwhile, because its budget could not be held.
         return task
 
     @translated()
@@ -129,6 +130,18 @@ class TaskStore:
         query = {"status": OPEN, "deadline": {"$lt": before}}
         cursor = self._tasks.find(query, {"_id": 1}).sort("deadline", ASCENDING).limit(limit)
         return [int(document["_id"]) for document in await cursor.to_list()]
+
+    async def _insert(self, documents: Sequence[dict[str, Any]]) -> list[bool | Exception]:
+        """Store documents; tells for each whether no other has its idempotency key."""
+        outcomes: list[bool | Exception] = [True] * len(documents)
+        try:
+            await self._tasks.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):
+                raise
+            for failure in error.details["writeErrors"]:
+                outcomes[failure["index"]] = False if is_duplicate(failure, "idempotency") else error
+        return outcomes
 
     async def _update(self, task: MarketTask, update: dict[str, Any], session: AsyncClientSession | None) -> None:
         guard: dict[str, Any] = {"_id": task.id, "version": task.version, "status": task.status}

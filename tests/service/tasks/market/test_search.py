@@ -12,6 +12,7 @@ import redis.asyncio
 from piecework.tasks.v1 import market_pb2 as pb
 from pymongo import AsyncMongoClient
 
+from kit import mongo
 from kit.caller import MARKET, Caller
 from kit.clock import ManualClock
 from kit.errors import Conflict, InvalidInput, PermissionDenied
@@ -19,9 +20,11 @@ from kit.mongo import Document
 from services.tasks.market.search_index import Filter, add_words, column_changes
 from services.tasks.market.service.indexing import RecentWords, SearchIndexer
 from services.tasks.market.stems import words_of
+from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.market.catalogue import Catalogue, filter_message, search, search_all
 from tests.service.tasks.market.platform import MarketPlatform
 from tests.service.tasks.platform import OWNER, refused
+from tests.service.tasks.test_indexes import explainable, stages
 
 READER = Caller(kind="agent", operator_id=7, scopes=(MARKET,), agent_id=70, name="reader")
 QUERIES = (
@@ -92,6 +95,39 @@ async def test_what_is_found_does_not_depend_on_the_index(empty: MarketPlatform)
     await catalogue.add(250, first=9_000)  # so many that common words are sliced
     await index(empty)
     await assert_found(catalogue)
+
+
+async def test_no_query_reads_a_whole_collection(
+    mongodb_uri: str, wakeup_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock
+) -> None:
+    told = CommandRecorder("market_tasks", "market_search")
+    client = mongo.connect(mongodb_uri, app_name="tests-search", listeners=[told])
+    platform = MarketPlatform(client, wakeup_redis, database_prefix, clock)
+    await platform.start()
+    catalogue = Catalogue(platform, seed=6)
+    for first in (1, 1001):
+        await catalogue.add(300, first)
+        for query in ("parse", "data python api site cat page", "ca"):
+            await search(platform, READER, query, filter=pb.TaskFilter(category_id=1, min_budget_credits=50))
+        await index(platform)
+    seen = set()
+    for command in list(told.commands):
+        for bare in explainable(command):
+            plan = await platform.database.command("explain", bare, verbosity="queryPlanner")
+            kinds = {stage["stage"] for stage in stages(plan)}
+            assert not kinds & {"COLLSCAN", "SORT"}, bare
+            assert kinds & {"IXSCAN", "IDHACK", "EXPRESS_IXSCAN"}, bare
+            seen.add((next(iter(bare)), bare[next(iter(bare))]))
+    assert seen == {
+        ("aggregate", "market_tasks"),
+        ("aggregate", "market_search"),
+        ("find", "market_tasks"),
+        ("find", "market_search"),
+        ("update", "market_tasks"),
+        ("update", "market_search"),
+    }
+    await platform.stop()
+    await client.close()
 
 
 async def test_a_crash_while_indexing_changes_nothing(empty: MarketPlatform) -> None:

@@ -104,6 +104,7 @@ async def test_no_query_reads_a_whole_collection(
     client = mongo.connect(mongodb_uri, app_name="tests-search", listeners=[told])
     platform = MarketPlatform(client, wakeup_redis, database_prefix, clock)
     await platform.start()
+    told.commands.clear()  # of the start
     catalogue = Catalogue(platform, seed=6)
     for first in (1, 1001):
         await catalogue.add(300, first)

@@ -52,6 +52,8 @@ class Protocol:
             on_call_tool=self._call_tool,
             get_tool_input_schema=self._schema_of,
         )
+        # The SDK has a span of its own for each message, but the trace of the request knows better where it belongs.
+        self._server.middleware.clear()
 
     def check(self, body: bytes) -> None:
         """Check that `body` is one message.

@@ -138,12 +138,16 @@ class Sender:
                 held_until = self._clock.now() + HOLD
                 if not await self._endpoints.hold_on(endpoint, self._clock.now()):
                     return None
-            came = await self._attempt(endpoint, delivery, came)
+            result = await self._attempt(endpoint, delivery, came)
+            if result is None:
+                break
+            came = result
             if came.failed:
                 break
         return came
 
-    async def _attempt(self, endpoint: Endpoint, delivery: Delivery, came: Round) -> Round:
+    async def _attempt(self, endpoint: Endpoint, delivery: Delivery, came: Round) -> Round | None:
+        """Send one delivery; None when it has changed meanwhile: it was removed, replayed, or sent by another."""
         attempt = await self._courier.deliver(endpoint, delivery)
         now = self._clock.now()
         step = after(delivery, attempt, now, self._jitter())
@@ -159,6 +163,8 @@ class Sender:
             state=step.state if recorded else "changed meanwhile",
             duration_ms=attempt.duration_ms,
         )
+        if not recorded:
+            return None
         if attempt.succeeded:
             return Round(succeeded_at=now)
         before = 0 if came.succeeded_at is not None else endpoint.failure_count

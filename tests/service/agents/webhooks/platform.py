@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -58,8 +59,9 @@ class LateChannels(Channels):
 class PatientSender(Sender):
     """Sends when the test says so."""
 
-    def wake(self) -> None:
-        """Nobody wakes it."""
+    async def run(self) -> None:
+        """Do nothing by itself."""
+        await asyncio.Event().wait()
 
 
 class WebhookPlatform:
@@ -98,7 +100,7 @@ class WebhookPlatform:
         self.targets = [build(self.resources) for build in (build_agents, *others)]
         self.app: AgentsApp = self.targets[0].start.__self__  # type: ignore[attr-defined]
         if patient:
-            self.app.sender = self.new_sender(clock)
+            self.app.sender = self.new_sender(clock, kind=PatientSender)
         interceptors = [
             AccessInterceptor(RpcMetrics(CollectorRegistry())),
             ErrorsInterceptor(),
@@ -108,15 +110,15 @@ class WebhookPlatform:
         registrations = [each for target in self.targets for each in target.registrations]
         self.host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
         self.channels.lead_to(self.host)
-        self._outgoing = Outgoing(signer)
+        self.outgoing = Outgoing(signer)
         self._versions = 0
         self.stub: Any = None
 
-    def new_sender(self, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS) -> Sender:
+    def new_sender(self, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS, kind: type[Sender] = Sender) -> Sender:
         """Return another sender, as another process has one."""
         app = self.app
         courier = Courier(app.outbound, app.ring, self.resources.tracer, clock, timeout_seconds=timeout_seconds)
-        return PatientSender(
+        return kind(
             app.endpoints,
             app.delivery_store,
             courier,
@@ -139,7 +141,7 @@ class WebhookPlatform:
         await self.channels.close()
 
     async def call(self, method: str, request: Any, caller: Caller = WORKER, key: str | None = None) -> Any:
-        return await result_of(getattr(self.stub, method)(request, **self._outgoing(caller, idempotency_key=key)))
+        return await result_of(getattr(self.stub, method)(request, **self.outgoing(caller, idempotency_key=key)))
 
     async def create(
         self, url: str, *events: str, caller: Caller = WORKER, key: str | None = None

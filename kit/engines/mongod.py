@@ -12,6 +12,7 @@ from kit.engines.process import EngineProcess
 from kit.engines.secret import kept_secret, private_directory, write_private
 
 _EXIT_PORT_TAKEN = 48
+_TRANSACTION_SECONDS = 5
 _EXIT_DIRECTORY_IN_USE = 100
 _ATTEMPTS = 5
 
@@ -157,7 +158,12 @@ class MongodEngine:
         return status == _EXIT_DIRECTORY_IN_USE or (status == _EXIT_PORT_TAKEN and self._fixed_port is None)
 
     def _command(self, port: int) -> list[str]:
-        parameters = {"diagnosticDataCollectionEnabled": "false", "enableLocalhostAuthBypass": "false"}
+        parameters = {
+            "diagnosticDataCollectionEnabled": "false",
+            "enableLocalhostAuthBypass": "false",
+            # What a killed process had locked in a transaction stays locked so long; ours take milliseconds.
+            "transactionLifetimeLimitSeconds": str(_TRANSACTION_SECONDS),
+        }
         if self._ttl_sleep_seconds is not None:
             parameters["ttlMonitorSleepSecs"] = str(self._ttl_sleep_seconds)
         return [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis.asyncio
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from redis.exceptions import RedisError
 
 from kit.engines import EngineError
@@ -20,6 +20,7 @@ from launch.doctor.finding import Finding, ok, problem, warning
 _TIMEOUT_SECONDS = 5.0
 _MIN_MONGODB, _MIN_REDIS = (6, 0), (6, 2)
 _MAX_CLOCK_DIFFERENCE_SECONDS = 5.0
+_MAX_TRANSACTION_SECONDS = 5
 _VERSION = re.compile(r"v(?:ersion )?=?(\d+\.\d+\.\d+)")
 
 
@@ -33,15 +34,25 @@ async def mongodb(uri: str) -> Finding:
     try:
         hello = await client.admin.command("hello")
         version = (await client.admin.command("buildInfo"))["version"]
+        lifetime = await _transaction_seconds(client)
     except PyMongoError as error:
         reason = str(error).split(",")[0]
         return problem("MongoDB", f"cannot be reached: {reason}", "Check PIECEWORK_MONGODB_URI and that it runs.")
     finally:
         await client.close()
-    return _judge_mongodb(hello, version)
+    return _judge_mongodb(hello, version, lifetime)
 
 
-def _judge_mongodb(hello: dict[str, object], version: str) -> Finding:
+async def _transaction_seconds(client: AsyncMongoClient[dict[str, object]]) -> int | None:
+    """Return how long the server keeps the transaction of a client that is gone; None when we may not know."""
+    try:
+        answer = await client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
+    except OperationFailure:
+        return None
+    return int(answer["transactionLifetimeLimitSeconds"])
+
+
+def _judge_mongodb(hello: dict[str, object], version: str, transaction_seconds: int | None) -> Finding:
     if _numbers(version) < _MIN_MONGODB:
         return problem("MongoDB", f"version {version}", "Piecework needs 6.0 or later.")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
@@ -52,6 +63,12 @@ def _judge_mongodb(hello: dict[str, object], version: str) -> Finding:
     difference = abs((datetime.now(UTC) - server_time.replace(tzinfo=UTC)).total_seconds())
     if difference > _MAX_CLOCK_DIFFERENCE_SECONDS:
         return warning("MongoDB", f"its clock differs by {difference:.0f} s", "Let NTP set the clocks of both.")
+    if transaction_seconds is not None and transaction_seconds > _MAX_TRANSACTION_SECONDS:
+        advice = (
+            f"What a killed process had locked stays locked for {transaction_seconds} s: start mongod with "
+            f"--setParameter transactionLifetimeLimitSeconds={_MAX_TRANSACTION_SECONDS}."
+        )
+        return warning("MongoDB", f"version {version}, with long transactions", advice)
     return ok("MongoDB", f"version {version}, as configured")
 
 

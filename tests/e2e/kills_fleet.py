@@ -100,6 +100,9 @@ class Fleet:
     Args:
         directory: where engines and logs are kept.
         replicas: how many processes serve tasks.
+
+    Attributes:
+        addresses: where the services listen, by name.
     """
 
     def __init__(self, directory: Path, replicas: int = 1) -> None:
@@ -114,6 +117,7 @@ class Fleet:
         self._client: Any = None
         self.gateway = ""
         self.key = ""
+        self.addresses: dict[str, str] = {}
         self.strikes: dict[str, Callable[[], Awaitable[None]]] = {}
 
     async def start(self) -> None:
@@ -137,6 +141,7 @@ class Fleet:
         self.strikes = {name: member.restart for name, member in self._members.items()}
         self.strikes |= {"mongod": self._strike_mongod, "valkey": self._strike_valkey, "leader": self._pause_leader}
         self.gateway = f"http://127.0.0.1:{gateway}"
+        self.addresses = {"agents": f"127.0.0.1:{agents}", "billing": f"127.0.0.1:{billing}", "tasks": all_tasks}
         self.key = await _make_key(f"127.0.0.1:{agents}")
         self._client = mongo.connect(self._mongod.uri, app_name="kills")
 
@@ -272,10 +277,15 @@ def _free_port() -> int:
     return port
 
 
+def outgoing() -> Outgoing:
+    """Return what signs calls to the services of a fleet."""
+    return Outgoing(CallerSigner(_CALLER_KEY))
+
+
 async def _make_key(address: str) -> str:
-    outgoing, caller = Outgoing(CallerSigner(_CALLER_KEY)), service_caller("tests")
+    sign, caller = outgoing(), service_caller("tests")
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = IdentityServiceStub(channel)
-        made = await stub.CreateOperator(identity.CreateOperatorRequest(name="acme"), **outgoing(caller))
+        made = await stub.CreateOperator(identity.CreateOperatorRequest(name="acme"), **sign(caller))
         request = identity.CreateOperatorKeyRequest(operator_id=made.operator.id)
-        return str((await stub.CreateOperatorKey(request, **outgoing(caller))).secret)
+        return str((await stub.CreateOperatorKey(request, **sign(caller))).secret)

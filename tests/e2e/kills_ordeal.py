@@ -9,7 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -19,7 +19,7 @@ from tests.e2e.kills_clients import Reply
 from tests.e2e.kills_drain import Drain
 from tests.e2e.kills_fleet import Fleet, Installation, OneProcess
 from tests.e2e.kills_reader import Reader
-from tests.e2e.kills_record import Create, Record
+from tests.e2e.kills_record import Create, Pulse, Record
 from tests.e2e.piecework import until
 
 _REPLAYS = 25
@@ -38,6 +38,16 @@ def rounds(usual: int) -> int:
 def seed() -> int:
     """Return what decides the order and the moments of the kills."""
     return int(os.environ.get("PIECEWORK_TEST_SEED", "1"))
+
+
+class Work(Protocol):
+    """What goes on while parts are killed."""
+
+    pulse: Pulse
+
+    def allow_more(self, count: int) -> None:
+        """Let about `count` more things begin."""
+        ...
 
 
 @dataclass
@@ -70,8 +80,8 @@ async def undergo(installation: Installation, times: dict[str, int], *, pairs: b
     With `pairs`, many kills take two parts at once.
     """
     chance, began = random.Random(seed()), time.monotonic()
-    kills = _plan(times, chance, _PAIRED if pairs else 0.0)
-    _say(f"seed {seed()}, kills: {', '.join('+'.join(volley) for volley in kills)}")
+    kills = plan(times, chance, _PAIRED if pairs else 0.0)
+    say(f"seed {seed()}, kills: {', '.join('+'.join(volley) for volley in kills)}")
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(installation.gateway, timeout=timeout) as http:
         drain = Drain(http, installation.key, random.Random(seed()))
@@ -79,7 +89,7 @@ async def undergo(installation: Installation, times: dict[str, int], *, pairs: b
         reader = Reader(http, installation.key, drain.project_id)
         reading, working = asyncio.create_task(reader.run()), asyncio.create_task(drain.run())
         try:
-            await _unless_broken(working, _kill(installation, drain, kills, chance))
+            await unless_broken(working, kill(installation, drain, kills, chance))
             fought = time.monotonic()
             drain.enough.set()
             await working
@@ -93,7 +103,7 @@ async def undergo(installation: Installation, times: dict[str, int], *, pairs: b
     return aftermath
 
 
-def _plan(times: dict[str, int], chance: random.Random, paired: float) -> list[list[str]]:
+def plan(times: dict[str, int], chance: random.Random, paired: float) -> list[list[str]]:
     """Return what is killed one after the other, each time one part or two at once."""
     names = [name for name, count in times.items() for _ in range(count)]
     chance.shuffle(names)
@@ -106,25 +116,26 @@ def _plan(times: dict[str, int], chance: random.Random, paired: float) -> list[l
     return volleys
 
 
-async def _kill(installation: Installation, drain: Drain, kills: list[list[str]], chance: random.Random) -> None:
+async def kill(installation: Installation, work: Work, kills: list[list[str]], chance: random.Random) -> None:
+    """Kill what `kills` says, each while work goes on, and wait until it goes on again."""
     pauses: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for volley in kills:
         # Outcomes that were acknowledged show that everything works again; then some requests may pass, few or many.
-        await drain.pulse.after("settled", chance.randint(8, 24))
-        drain.allow_more(chance.randint(9, 15))
+        await work.pulse.after("settled", chance.randint(8, 24))
+        work.allow_more(chance.randint(9, 15))
         name = "+".join(sorted(volley))
-        await drain.pulse.after(_MOMENTS[len(pauses[name]) % len(_MOMENTS)], chance.randint(1, 9))
+        await work.pulse.after(_MOMENTS[len(pauses[name]) % len(_MOMENTS)], chance.randint(1, 9))
         began = time.monotonic()
         await asyncio.gather(*(installation.strikes[part]() for part in volley))
         back = time.monotonic()
-        await drain.pulse.after("settled", 1)
+        await work.pulse.after("settled", 1)
         pauses[name].append((back - began, time.monotonic() - back))
     for names, seconds in sorted(pauses.items()):
         starts, works = ([round(each, 1) for each in column] for column in zip(*seconds, strict=True))
-        _say(f"{names}: seconds to start again {starts}, then to the next outcome {works}")
+        say(f"{names}: seconds to start again {starts}, then to the next outcome {works}")
 
 
-async def _unless_broken(working: asyncio.Task[None], killing: Any) -> None:
+async def unless_broken(working: asyncio.Task[None], killing: Any) -> None:
     """Wait for the end of the kills; when a client breaks first, tell why."""
     task = asyncio.create_task(killing)
     await asyncio.wait({working, task}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,7 +173,7 @@ async def _look(installation: Installation, drain: Drain, reader: Reader, kills:
 
 def _tell(aftermath: Aftermath, fought: float, ended: float, looked: float) -> None:
     record = aftermath.record
-    _say(
+    say(
         f"{len(aftermath.kills)} kills in {fought:.0f} s, then {ended:.0f} s to the last outcome and {looked:.0f} s to "
         f"the last event; {len(aftermath.items)} tasks by {len(record.creates)} requests, {len(record.retried)} of "
         f"them sent again; {len(record.stale) // 3} stale leases, {len(record.lost)} leases lost; statuses "
@@ -171,7 +182,7 @@ def _tell(aftermath: Aftermath, fought: float, ended: float, looked: float) -> N
     )
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Print a line; pytest shows it with a failure."""
     sys.stdout.write(f"{line}\n")
 

@@ -117,6 +117,9 @@ class Binding:
             return lambda message, value: getattr(message, name).update(value)
         if field.message_type is not None:
             return self._set_message(field, self._filler(_struct_in(kind), field.message_type, {}))
+        if field.is_repeated and field.cpp_type in INTEGER_LIMITS:
+            least, most = INTEGER_LIMITS[field.cpp_type]
+            return lambda message, value: getattr(message, name).extend(max(least, min(item, most)) for item in value)
         if field.is_repeated:
             return lambda message, value: getattr(message, name).extend(value)
         if field.enum_type is not None:

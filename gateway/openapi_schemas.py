@@ -110,4 +110,4 @@ def _merge(schema: dict[str, Any], more: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping) and isinstance(schema.get(name), dict):
             _merge(schema[name], value)
         else:
-            schema[name] = value
+            schema.setdefault(name, value)  # a face may be stricter than the contract

@@ -91,7 +91,7 @@ def _placeholder(found: Any, kind: Any) -> Any:
         return found
     if isinstance(kind, inspect.StructType):
         return kind.cls(**{field.name: msgspec.UNSET for field in kind.fields})
-    return ""
+    return 0 if isinstance(plain(kind), inspect.IntType) else ""
 
 
 def _read_struct(value: Any, kind: Any, path: str, report: Report) -> Any:

@@ -11,7 +11,7 @@ from tests.gateway.site import OWNER, Site
 
 
 class EventClient:
-    """One connection to the events of a project.
+    """One connection to the events of a project, or to those at `path`.
 
     Attributes:
         comments: the comments that came.
@@ -19,10 +19,19 @@ class EventClient:
         response: the HTTP answer.
     """
 
-    def __init__(self, site: Site, project_id: str, *, key: str = OWNER, after: int | None = None, **headers: str):
+    def __init__(
+        self,
+        site: Site,
+        project_id: str = "",
+        *,
+        path: str = "",
+        key: str = OWNER,
+        after: int | None = None,
+        **headers: str,
+    ) -> None:
         self._site = site
         query = "" if after is None else f"?after={after}"
-        self._path = f"/api/projects/{project_id}/events{query}"
+        self._path = f"{path or f'/api/projects/{project_id}/events'}{query}"
         self._headers = {
             "Authorization": f"Bearer {site.owner.key if key is OWNER else key}",
             **{name.replace("_", "-"): value for name, value in headers.items()},

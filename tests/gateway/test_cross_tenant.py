@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.faces import market
 from gateway.faces.ops.routes import Operations
 from gateway.faces.ops.routes import face as ops_face
 from gateway.faces.queue.routes import ROUTES
@@ -15,7 +16,16 @@ from kit.metrics import new_registry
 from tests.gateway.site import Site
 
 _GUARDED = [route for route in ROUTES if route.access is Access.CREDENTIAL]
-_OPEN = {"/api/auth/login", "/health", "/metrics", "/metrics/json", "/openapi.json", "/api/docs", "/api/docs/{asset}"}
+_OPEN = {
+    "/api/auth/login",
+    "/api/v1/agents/register",
+    "/health",
+    "/metrics",
+    "/metrics/json",
+    "/openapi.json",
+    "/api/docs",
+    "/api/docs/{asset}",
+}
 _WRONG_TOKENS = [
     None,
     "",
@@ -98,7 +108,8 @@ async def _state(site: Site, things: dict[str, str]) -> Any:
 
 def test_only_the_documented_routes_are_open() -> None:
     registry = new_registry()
-    routes = (*ROUTES, *ops_face(Operations(registry, HttpMetrics(registry))).routes)
+    faces = (*market.faces(), ops_face(Operations(registry, HttpMetrics(registry))))
+    routes = (*ROUTES, *(route for face in faces for route in face.routes))
     assert {route.path for route in routes if route.access is Access.OPEN} == _OPEN
 
 

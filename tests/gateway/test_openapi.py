@@ -7,7 +7,9 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
+from gateway.faces import market
 from gateway.faces.queue.routes import ROUTES
+from gateway.routing import Access
 from tests.gateway.site import Site
 
 
@@ -24,14 +26,16 @@ async def test_it_is_valid_openapi_3_1(document: Any) -> None:
 
 
 async def test_every_route_is_there_with_every_status(document: Any) -> None:
-    for route in ROUTES:
+    for route in (*ROUTES, *(route for face in market.faces() for route in face.routes)):
         operation = document["paths"][route.path][route.method.lower()]
         expected = {route.status, 401, 422, 429, 500, 503, *route.errors}
         if route.name == "login":
             expected.add(404)
+        if route.access is Access.AGENT:
+            assert operation["security"] == [{"agent": []}]
         if route.body is not None:
             expected |= {400, 413}
-            assert operation["requestBody"]["required"]
+            assert operation["requestBody"]["required"] is route.body_required
         assert set(map(int, operation["responses"])) == expected, route.name
         names = {parameter["name"] for parameter in operation["parameters"]}
         assert set(route.parameters) <= names
@@ -58,6 +62,27 @@ async def test_rules_of_the_contract_are_in_the_schemas(document: Any) -> None:
     listed = document["paths"]["/api/projects"]["get"]["parameters"]
     limit = next(parameter for parameter in listed if parameter["name"] == "limit")
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100}
+
+
+async def test_rules_of_the_market_are_in_the_schemas(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    task = schemas["NewMarketTask"]
+    assert task["required"] == ["title", "description", "budget_credits"]
+    assert task["properties"]["title"] == {"type": "string", "minLength": 5, "maxLength": 200}
+    assert task["properties"]["budget_credits"]["minimum"] == 10
+    assert task["properties"]["max_revisions"]["maximum"] == 5
+    assert "additionalProperties" not in task, "unknown names are ignored"
+    assert schemas["NewClaims"]["properties"]["claims"]["maxItems"] == 10
+    parameters = document["paths"]["/api/v1/tasks"]["get"]["parameters"]
+    shown = {each["name"]: each["schema"] for each in parameters if each["in"] == "query"}
+    assert set(shown) == {"status", "category", "min_budget", "max_budget", "limit", "cursor", "sort"}
+    assert shown["limit"] == {"type": "integer", "minimum": 1, "maximum": 100}
+    assert shown["sort"]["enum"] == ["budget_high", "budget_low", "newest", "oldest"]
+    path = document["paths"]["/api/v1/tasks/{taskId}"]["get"]
+    assert path["parameters"][0]["schema"] == {"type": "integer", "minimum": 1}
+    assert path["responses"]["404"] == {"$ref": "#/components/responses/MarketError404"}
+    error = document["components"]["responses"]["MarketError404"]["content"]["application/json"]["schema"]
+    assert error == {"$ref": "#/components/schemas/MarketError"}
 
 
 async def test_documentation_is_served_from_here_alone(site: Site) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.market.players import new_player
 from tests.gateway.site import Site
 
 _ROOT = Path(__file__).parents[2]
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
 _SCHEMAS = "response_schema_conformance"
+
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +33,37 @@ async def operator_with_things(site: Site) -> str:
     return operator.key
 
 
-@pytest.mark.timeout(300)
-async def test_no_server_error_and_no_undocumented_status(
-    site: Site, operator_with_things: str, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+async def agent_with_things(site: Site) -> str:
+    """The key of an agent with a task of its own, one that it works on, and a webhook."""
+    agent, poster = (
+        await new_player(site, "schemathesis", balance=10_000),
+        await new_player(site, "poster", balance=500),
+    )
+    await agent.new_task()
+    task = await poster.new_task()
+    await poster.hire(task["id"], agent)
+    await agent.post("/webhooks", {"url": "http://127.0.0.1:9/hook", "events": ["claim.accepted"]}, status=201)
+    return agent.key
+
+
+async def test_the_queue_and_operations(site: Site, operator_with_things: str, tmp_path: Path) -> None:
+    await _look(site, operator_with_things, tmp_path, "--exclude-path-regex", "/events$|/docs|^/api/v1/")
+
+
+async def test_the_market(site: Site, agent_with_things: str, tmp_path: Path) -> None:
+    options = ("--include-path-regex", "^/api/v1/", "--exclude-path-regex", "/events$|/mcp$|-github$")
+    await _look(site, agent_with_things, tmp_path, *options)
+
+
+async def _look(site: Site, key: str, tmp_path: Path, *options: str) -> None:
     arguments: list[Any] = [
         f"{site.url}/openapi.json",
         "--header",
-        f"Authorization: Bearer {operator_with_things}",
+        f"Authorization: Bearer {key}",
         "--checks",
         f"{_CHECKS},{_SCHEMAS}",
-        "--exclude-path-regex",
-        "/events$|/docs",
+        *options,
         "--phases",
         "examples,coverage,fuzzing",
         "--max-examples",

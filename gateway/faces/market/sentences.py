@@ -71,6 +71,7 @@ _RULES: Mapping[tuple[str, str], str] = {
     ("requestRevision", "revision_notes"): "revision_notes must be 5000 characters or fewer",
     ("createReview", "verdict"): _VERDICT,
     ("createReview", "key_source"): "key_source must be 'poster', 'freelancer', or 'none'",
+    ("updateOwnProfile", "name"): "name must be 1-50 letters, digits, hyphens or underscores",
     ("setLlmKey", "provider"): "provider must be openrouter, anthropic or openai",
     ("createWebhook", "events"): _EVENTS_NEEDED,
     ("createWebhook", "url"): "Invalid URL format",

@@ -154,7 +154,7 @@ class Follower:
 
     async def _skip(self, gap: pb.Gap) -> None:
         if gap.from_seq <= self._cursor:
-            # The place belongs to a history that is no more, after a restore: all of the present one is new.
+            # The place belongs to a history that is no more, after a restore: what is left of it was handled before.
             _log.warning("the events begin anew", follower=self._name, seq=gap.from_seq, cursor=self._cursor)
             self._cursor = gap.from_seq - 1
             self._unsaved.clear()

@@ -55,6 +55,11 @@ class LateChannels(Channels):
     def lead_to(self, host: GrpcHost) -> None:
         self._inprocess = host.inprocess
 
+    def lead_away(self, other: WebhookPlatform) -> None:
+        """Lead to another replica from now on, for every name."""
+        self._addresses, self._channels = {}, {}
+        self.lead_to(other.host)
+
 
 class PatientSender(Sender):
     """Sends when the test says so."""

@@ -49,7 +49,8 @@ class MarketParts:
         self.task_store = TaskStore(database, clock)
         self.claim_store = ClaimStore(database)
         self.money = Money(self.task_store, self.ledger, clock)
-        self.access = TaskAccess(self.task_store, self.money, Turns())
+        self.turns = Turns()
+        self.access = TaskAccess(self.task_store, self.money, self.turns)
         self.tasks = TaskService(
             self.access,
             self.task_store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -34,7 +35,7 @@ class Crash(Exception):
 
 
 class FaultyChannel:
-    """Breaks calls, each as told, and lets all others through.
+    """Breaks calls, each as told, and lets all others through; none while it is not `open`.
 
     Args:
         channel: the real one.
@@ -44,6 +45,8 @@ class FaultyChannel:
         self._channel = channel
         self.faults: dict[str, list[Fault]] = {}
         self.calls: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Callable[..., Awaitable[Any]]:
         real = self._channel.unary_unary(method, *args, **kwargs)
@@ -51,6 +54,7 @@ class FaultyChannel:
 
         async def call(request: Any, **options: Any) -> Any:
             self.calls.append(name)
+            await self.open.wait()
             waiting = self.faults.get(name)
             fault = waiting.pop(0) if waiting else None
             if fault is None:

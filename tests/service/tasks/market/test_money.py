@@ -16,7 +16,7 @@ from kit.errors import DomainError, Unavailable, WrongState
 from services.tasks.market.convert import STATUSES
 from services.tasks.market.model import CANCELLED, CLAIMED, CREATE, CREATING, OPEN, MarketTask
 from tests.service.tasks.market.faults import Fault
-from tests.service.tasks.market.platform import MarketPlatform
+from tests.service.tasks.market.platform import MarketPlatform, post_request
 from tests.service.tasks.platform import refused
 
 BUDGET, PRICE = 200, 150
@@ -241,6 +241,28 @@ async def test_while_billing_is_away_the_reconciler_waits(market: MarketPlatform
     assert await market.app.market.reconciler.tick() == 1
     assert await unsettled(market) == 0
     assert await market.balance(poster.operator_id) == (10_000, 0)
+
+
+async def test_who_stops_waiting_for_the_ledger_leaves_nothing_half_done(
+    market: MarketPlatform, poster: Caller, worker: Caller
+) -> None:
+    claim = await market.claim(worker, (await market.post(poster, budget_credits=BUDGET)).id, PRICE)
+    market.billing.open.clear()
+    try:
+        accepting = pb.AcceptClaimRequest(task_id=claim.task_id, claim_id=claim.id)
+        for method, request in (
+            (market.market.PostTask, post_request(budget_credits=BUDGET)),
+            (market.market.AcceptClaim, accepting),
+            (market.market.CancelTask, pb.CancelTaskRequest(task_id=claim.task_id)),
+        ):
+            with refused("DEADLINE_EXCEEDED", Unavailable):
+                await market.call(method, request, poster, timeout=0.4)
+    finally:
+        market.billing.open.set()
+    assert await market.reconcile() == 2
+    assert (await market.stored(claim.task_id)).status == CLAIMED
+    assert await market.balance(poster.operator_id) == (10_000 - BUDGET - PRICE, BUDGET + PRICE)
+    assert not market.app.market.turns.waited_for
 
 
 async def unsettled(market: MarketPlatform) -> float | None:

@@ -199,6 +199,30 @@ async def test_nobody_is_followed_when_nobody_reads(database: Database) -> None:
     await tail.close()
 
 
+async def test_a_process_that_stops_ends_the_streams_of_all_readers(database: Database) -> None:
+    await append(database, 3)
+    tail = EventTail(database)
+    reading, late = tail.subscribe(None, 0), tail.subscribe(None, 0)
+    assert numbers(await take(reading, 3)) == [1, 2, 3]
+    waiting = asyncio.ensure_future(anext(reading, None))
+    await asyncio.sleep(0)
+    tail.end()
+    async with asyncio.timeout(10):
+        assert await waiting is None
+        assert await anext(late, None) is None
+    await tail.close()
+
+
+async def test_readers_that_wait_for_a_connection_are_ended_too(database: Database) -> None:
+    tail = EventTail(database)
+    waiting = asyncio.ensure_future(anext(tail.subscribe(None, 0), None))
+    await asyncio.sleep(0)
+    tail.end()
+    async with asyncio.timeout(10):
+        assert await waiting is None
+    await tail.close()
+
+
 async def test_mongod_killed_under_readers(engine_directory: Path) -> None:
     engine = MongodEngine(engine_directory)
     await engine.start()

@@ -195,7 +195,7 @@ class EventStream:
                 try:
                     identity = await authenticator.identify(self._call.request.headers)
                 except Failure as failure:
-                    if failure.status == 401:
+                    if failure.status in (401, 403):
                         return
         finally:
             authenticator.unwatch(self._call.identity, revoked)

@@ -53,17 +53,18 @@ _EDGE: Mapping[str, tuple[str, str, str]] = {
     "INTERNAL": ("INTERNAL_ERROR", "", "Try again later; the answer's X-Correlation-ID helps whoever looks into it"),
 }
 _STATUS = {"MALFORMED": 422}
-_BY_STATUS = {
-    400: "INVALID_PARAMETER",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    409: "CONFLICT",
-    422: "VALIDATION_ERROR",
-    429: "RATE_LIMITED",
-    503: "SERVICE_UNAVAILABLE",
-}
 _TRY_AGAIN = "Try again in a moment"
+# What is said for a reason that no table knows.
+_BY_STATUS: Mapping[int, tuple[str, str]] = {
+    400: ("INVALID_PARAMETER", _SEE),
+    401: ("UNAUTHORIZED", _BEARER),
+    403: ("FORBIDDEN", "Use a credential that allows this"),
+    404: ("NOT_FOUND", _SEE),
+    409: ("CONFLICT", _TRY_AGAIN),
+    422: ("VALIDATION_ERROR", _SEE),
+    429: ("RATE_LIMITED", _TRY_AGAIN),
+    503: ("SERVICE_UNAVAILABLE", _TRY_AGAIN),
+}
 
 
 class MarketFailure(Failure):
@@ -81,9 +82,11 @@ def of_edge(failure: Failure) -> Failure:
     """Return a failure that the edge found, in the words of this face."""
     if isinstance(failure, MarketFailure):
         return failure
-    code, message, suggestion = _EDGE.get(
-        failure.reason, (_BY_STATUS.get(failure.status, "INTERNAL_ERROR"), "", _TRY_AGAIN)
-    )
+    known = _EDGE.get(failure.reason)
+    if known is None:
+        code, suggestion = _BY_STATUS.get(failure.status, ("INTERNAL_ERROR", _TRY_AGAIN))
+        known = (code, "", suggestion)
+    code, message, suggestion = known
     suggestion = suggestion.format(seconds=failure.headers.get("Retry-After", ""))
     status = _STATUS.get(failure.reason, failure.status)
     return failed(status, code, message or failure.message, suggestion, failure.headers)

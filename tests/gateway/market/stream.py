@@ -8,5 +8,7 @@ from tests.gateway.market.players import Player
 
 def stream(player: Player, path: str = "/events", last_id: str | None = None) -> EventClient:
     """Return a connection to the events of a player, or of a task."""
-    headers = {} if last_id is None else {"Last_Event_ID": last_id}
-    return EventClient(player.site, path=f"/api/v1{path}", key=player.key, **headers)
+    where = f"/api/v1{path}"
+    if last_id is None:
+        return EventClient(player.site, path=where, key=player.key)
+    return EventClient(player.site, path=where, key=player.key, Last_Event_ID=last_id)

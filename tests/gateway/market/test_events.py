@@ -96,6 +96,36 @@ async def test_who_comes_back_misses_nothing_and_sees_nothing_twice(poster: Play
     assert seen == made
 
 
+async def test_fifty_cuts_while_much_happens(poster: Player, worker: Player) -> None:
+    expected: list[tuple[int, str | None, str]] = []
+
+    async def work() -> None:
+        for _ in range(20):
+            task = (await poster.new_task())["id"]
+            expected.append((task, None, "open"))
+            await poster.hire(task, worker)
+            expected.append((task, "open", "claimed"))
+            await poster.post(f"/tasks/{task}/rollback")
+            expected.append((task, "claimed", "open"))
+            await poster.post(f"/tasks/{task}/cancel")
+            expected.append((task, "open", "cancelled"))
+
+    async with stream(poster) as events:
+        last = (await begun(events))["id"]
+    working = asyncio.create_task(work())
+    seen: list[tuple[int, str | None, str]] = []
+    for cut in range(50):
+        async with stream(poster, last_id=last) as events:
+            await begun(events)
+            seen += await statuses(events, cut % 3)
+            last = events.last_id or last
+    await working
+    async with stream(poster, last_id=last) as events:
+        await begun(events)
+        seen += await statuses(events, len(expected) - len(seen))
+    assert seen == expected
+
+
 async def test_one_task(poster: Player, worker: Player, other: Player) -> None:
     task = await poster.new_task()
     async with stream(other, f"/tasks/{task['id']}/events") as events:

@@ -61,7 +61,8 @@ async def test_bodies_that_are_none(worker: Player, ids: dict[str, Any], route: 
 async def test_values_of_every_wrong_type(worker: Player, ids: dict[str, Any], route: Route) -> None:
     assert route.body is not None
     path = route.path.format(**ids).removeprefix("/api/v1")
-    for value in ({}, [[]], {"a": {"b": 1}}, "\x00", "x" * 60_000, -(10**30), 1e308, True):
+    values: list[Any] = [{}, [[]], {"a": {"b": 1}}, "\x00", "x" * 60_000, -(10**30), 1e308, True]
+    for value in values:
         body = dict.fromkeys(route.body.__struct_encode_fields__, value)
         reply = await worker.send(route.method, path, json=body)
         if reply.status >= 400:

@@ -14,12 +14,15 @@ Planes = tuple[int, ...]
 
 def pack(values: Iterable[tuple[int, int]]) -> Planes:
     """Return the column with these values by id; each id at most once."""
-    buffers: list[bytearray] = []
-    for position, value in values:
+    pairs = list(values)
+    length = (max((position for position, _ in pairs), default=0) >> 3) + 1
+    width = max((value for _, value in pairs), default=0).bit_length()
+    buffers = [bytearray(length) for _ in range(width)]
+    for position, value in pairs:
         byte, bit, plane = position >> 3, 1 << (position & 7), 0
         while value:
             if value & 1:
-                _set(buffers, plane, byte, bit)
+                buffers[plane][byte] |= bit
             value >>= 1
             plane += 1
     return tuple(int.from_bytes(buffer, "little") for buffer in buffers)
@@ -111,12 +114,3 @@ def top(column: Planes, ids: int, limit: int) -> list[tuple[int, int]]:
 
 def _plane(column: Planes, bit: int) -> int:
     return column[bit] if bit < len(column) else 0
-
-
-def _set(buffers: list[bytearray], plane: int, byte: int, bit: int) -> None:
-    while plane >= len(buffers):
-        buffers.append(bytearray())
-    buffer = buffers[plane]
-    if byte >= len(buffer):
-        buffer.extend(bytes(byte + 1 - len(buffer)))
-    buffer[byte] |= bit

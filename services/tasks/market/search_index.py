@@ -8,6 +8,7 @@ was written comes from the tasks themselves, so that an answer is never older th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -86,8 +87,8 @@ def add_words(changes: Changes, task_id: int, words: Words) -> None:
     beginnings: dict[str, int] = {}
     for stem, weight in zip(words.stems, words.weights, strict=True):
         changes.setdefault((f"s {stem}", number), {})[offset] = weight
-        for length in range(1, min(len(stem), _LONGEST_BEGINNING) + 1):
-            beginnings[stem[:length]] = beginnings.get(stem[:length], 0) + weight
+        for beginning in _beginnings(stem):
+            beginnings[beginning] = beginnings.get(beginning, 0) + weight
     for beginning, weight in beginnings.items():
         changes.setdefault((f"b {beginning}", number), {})[offset] = min(weight, MAX_WEIGHT)
 
@@ -142,3 +143,8 @@ def _values(entry: Entry) -> dict[str, int]:
         CATEGORY: entry.category_id,
         BUDGET: entry.budget,
     }
+
+
+@lru_cache(maxsize=65_536)
+def _beginnings(stem: str) -> tuple[str, ...]:
+    return tuple(stem[:length] for length in range(1, min(len(stem), _LONGEST_BEGINNING) + 1))

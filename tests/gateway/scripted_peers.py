@@ -10,7 +10,7 @@ import grpc.aio
 from piecework.agents.v1 import identity_pb2, identity_pb2_grpc
 from piecework.tasks.v1 import events_pb2, events_pb2_grpc, queue_pb2, queue_pb2_grpc
 
-from kit.caller import OPERATOR_SCOPES
+from kit.caller import MARKET, OPERATOR_SCOPES
 from kit.clock import SystemClock
 from kit.host import GrpcHost, Registration
 from kit.timestamps import to_timestamp
@@ -71,13 +71,17 @@ class ScriptedEvents(events_pb2_grpc.EventServiceServicer):
 
 
 class ScriptedIdentities(identity_pb2_grpc.IdentityServiceServicer):
-    """Knows one key, `good`, and counts the questions."""
+    """Knows two keys, `good` of an operator and `agent` of an agent, and counts the questions."""
 
     def __init__(self) -> None:
         self.questions = 0
 
     async def Authenticate(self, request: Any, context: Any) -> identity_pb2.AuthenticateResponse:  # noqa: N802
         self.questions += 1
+        if request.secret == "agent":
+            return identity_pb2.AuthenticateResponse(
+                kind="agent", operator_id=1, scopes=[MARKET], agent_id=1, name="a", credential_id="two"
+            )
         if request.secret != "good":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
         return identity_pb2.AuthenticateResponse(

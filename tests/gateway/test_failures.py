@@ -19,6 +19,7 @@ from kit.errors import Conflict, DomainError, Exhausted, NotFound, Unavailable
 from kit.settings import Settings
 from kit.status import abort_with
 from tests.gateway.event_client import EventClient
+from tests.gateway.market.players import refused
 from tests.gateway.scripted_peers import PROJECT, ScriptedPeers
 from tests.gateway.site import Reply, Site
 
@@ -71,6 +72,18 @@ async def test_a_service_that_is_gone(edge: Site, peers: ScriptedPeers) -> None:
     async with asyncio.timeout(10):
         while (await ask(edge)).status != 200:
             pass
+
+
+async def test_the_market_says_so_in_its_own_words(edge: Site, peers: ScriptedPeers) -> None:
+    broken = await edge.send("GET", "/api/v1/tasks", key="agent")
+    # These peers have no market at all.
+    refused(broken, 500, "INTERNAL_ERROR")
+    await peers.stop()
+    reply = await edge.send("GET", "/api/v1/tasks", key="agent")
+    assert refused(reply, 503, "SERVICE_UNAVAILABLE") == ("Service Unavailable", "Try again in a moment")
+    assert int(reply.headers["Retry-After"]) >= 1
+    events = await edge.send("GET", "/api/v1/events", key="agent")
+    refused(events, 503, "SERVICE_UNAVAILABLE")
 
 
 async def _nothing(_context: Any) -> Any:

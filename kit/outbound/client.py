@@ -55,8 +55,7 @@ class OutboundClient:
         self, rules: Rules | None = None, *, lookup: Lookup | None = None, trust: ssl.SSLContext | None = None
     ) -> None:
         self._rules = rules or Rules()
-        self._names = SystemNames() if lookup is None else None
-        self._lookup: Lookup = lookup or self._names or SystemNames()
+        self._lookup: Lookup = lookup or SystemNames()
         self._trust = trust
 
     async def check(self, url: str) -> None:
@@ -111,11 +110,6 @@ class OutboundClient:
             raise RequestFailed(f"No answer within {timeout_seconds:g} seconds") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise RequestFailed(_explained(error)) from error
-
-    def close(self) -> None:
-        """Free what the client holds."""
-        if self._names is not None:
-            self._names.close()
 
     async def _addresses(self, target: Target) -> list[str]:
         """Return where the target is, checked."""

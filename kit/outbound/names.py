@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -14,14 +15,17 @@ from kit.outbound.errors import NameUnknown
 Lookup = Callable[[str], Awaitable[list[str]]]
 """Returns the addresses of a name; raises `NameUnknown`."""
 
-_THREADS = 16
+_AT_ONCE = 256
 
 
 class SystemNames:
-    """The resolver of the system. It blocks, so it has threads of its own: slow names hold up nothing else."""
+    """The resolver of the system. It blocks, so each name has a thread of its own: slow ones hold up nothing else.
+
+    The threads are of no pool: a pool lives as long as its slowest thread, and the process with it.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, name: str) -> list[str]:
         """Return the addresses of `name`, the preferred one first.
@@ -29,18 +33,11 @@ class SystemNames:
         Raises:
             NameUnknown: it has none now.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._threads, _look_up, name)
-        except (OSError, UnicodeError) as error:
-            raise NameUnknown("The name cannot be resolved") from error
+        async with self._places:
+            found = await _asked(name)
         if not found:
             raise NameUnknown("The name cannot be resolved")
         return found
-
-    def close(self) -> None:
-        """Take no more names; those being asked for are waited for by nobody."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class PinnedResolver(AbstractResolver):
@@ -76,6 +73,26 @@ class PinnedResolver(AbstractResolver):
         """Nothing is open."""
 
 
+async def _asked(name: str) -> list[str]:
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def ask() -> None:
+        found = _look_up(name)
+        with contextlib.suppress(RuntimeError):  # the loop did not wait for us
+            loop.call_soon_threadsafe(tell, found)
+
+    def tell(found: list[str]) -> None:
+        if not answer.done():
+            answer.set_result(found)
+
+    threading.Thread(target=ask, name=f"name: {name}", daemon=True).start()
+    return await answer
+
+
 def _look_up(name: str) -> list[str]:
-    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

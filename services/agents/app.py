@@ -88,7 +88,7 @@ class AgentsApp:
         self.webhook_store, self.delivery_store = WebhookStore(database), DeliveryStore(database)
         self.endpoints = EndpointStore(database)
         self.courier = Courier(self.outbound, self.ring, resources.tracer, clock)
-        self.webhook_metrics = WebhookMetrics(resources.registry, self.delivery_store, clock)
+        self.webhook_metrics = WebhookMetrics(resources.registry, self.delivery_store, self.endpoints, clock)
         self.sender = Sender(self.endpoints, self.delivery_store, self.courier, self.webhook_metrics, clock)
         self.webhooks = WebhookService(
             self.webhook_store, self.delivery_store, self.ring, self.outbound.check, self._wake_sender, clock
@@ -129,7 +129,6 @@ class AgentsApp:
     async def stop(self) -> None:
         """End the loops and the writes under way."""
         await self._background.close()
-        self.outbound.close()
         await self.activity.close()
         await self.revocations.close()
 

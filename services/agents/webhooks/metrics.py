@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kit.metrics import Registry
     from services.agents.webhooks.model import Attempt, Step
     from services.agents.webhooks.store.deliveries import DeliveryStore
+    from services.agents.webhooks.store.endpoints import EndpointStore
 
 
 class WebhookMetrics:
@@ -21,11 +22,13 @@ class WebhookMetrics:
     Args:
         registry: where the metrics are shown.
         deliveries: tells what waits, in all replicas together.
+        endpoints: tells since when.
         clock: the time.
     """
 
-    def __init__(self, registry: Registry, deliveries: DeliveryStore, clock: Clock) -> None:
+    def __init__(self, registry: Registry, deliveries: DeliveryStore, endpoints: EndpointStore, clock: Clock) -> None:
         self._deliveries = deliveries
+        self._endpoints = endpoints
         self._clock = clock
         self._attempts = Counter(
             "piecework_webhook_deliveries",
@@ -44,7 +47,9 @@ class WebhookMetrics:
         )
         self._waiting = Gauge("piecework_webhook_waiting", "Deliveries that wait for an attempt.", registry=registry)
         self._oldest = Gauge(
-            "piecework_webhook_oldest_waiting_seconds", "Age of the oldest delivery that waits.", registry=registry
+            "piecework_webhook_oldest_waiting_seconds",
+            "How long the attempt that is due longest has waited to be made.",
+            registry=registry,
         )
         registry.before_scrape(self._sample)
 
@@ -59,7 +64,8 @@ class WebhookMetrics:
         self._disabled.inc()
 
     async def _sample(self) -> None:
-        count, oldest = await self._deliveries.waiting()
-        self._waiting.set(count)
-        age = (self._clock.now() - oldest).total_seconds() if oldest is not None else 0.0
-        self._oldest.set(max(0.0, age))
+        self._waiting.set(await self._deliveries.waiting())
+        now = self._clock.now()
+        # Not the age of what waits: a receiver that has failed for hours is not late, a sender that does not come is.
+        due_at = await self._endpoints.longest_due(now)
+        self._oldest.set((now - due_at).total_seconds() if due_at is not None else 0.0)

@@ -134,7 +134,6 @@ async def test_the_resolver_of_the_system(site: Site) -> None:
         await post(client, "https://no-such-name.invalid/")
     with pytest.raises(TargetRefused):
         await OutboundClient().check("https://localhost/")
-    client.close()
 
 
 async def test_redirects_are_answers(site: Site) -> None:

@@ -135,12 +135,9 @@ class DeliveryStore:
         await self._deliveries.delete_many({"webhook_id": webhook_id})
 
     @translated()
-    async def waiting(self) -> tuple[int, datetime | None]:
-        """Return how many deliveries wait, and when the oldest of them was made."""
-        wanted = {"state": PENDING}
-        count = await self._deliveries.count_documents(wanted)
-        oldest = await self._deliveries.find_one(wanted, {"created_at": True}, sort=[("created_at", ASCENDING)])
-        return count, None if oldest is None else oldest["created_at"]
+    async def waiting(self) -> int:
+        """Return how many deliveries wait, also for webhooks that are switched off."""
+        return await self._deliveries.count_documents({"state": PENDING})
 
 
 def _again(now: datetime) -> dict[str, Any]:

@@ -53,6 +53,15 @@ class EndpointStore:
         return None if document is None else _endpoint(document)
 
     @translated()
+    async def longest_due(self, now: datetime) -> datetime | None:
+        """Return since when the endpoint that has waited longest could have been asked, None when none waits."""
+        wanted = {"due_at": {"$lte": now}, "busy_until": {"$lte": now}}
+        document = await self._webhooks.find_one(
+            wanted, {"due_at": True, "busy_until": True}, sort=[("due_at", ASCENDING)]
+        )
+        return None if document is None else max(document["due_at"], document["busy_until"])
+
+    @translated()
     async def hold_on(self, endpoint: Endpoint, now: datetime) -> bool:
         """Hold an endpoint longer; False when it was lost."""
         held = {"_id": endpoint.webhook_id, "lease": endpoint.lease}

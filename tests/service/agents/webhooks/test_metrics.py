@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.service.agents.webhooks.platform import WebhookPlatform
 from tests.service.agents.webhooks.receiver import Receiver
 
@@ -31,10 +33,17 @@ async def test_outcomes_and_what_waits(hooks: WebhookPlatform, receiver: Receive
     assert value("attempt_seconds_count") == 3
 
 
-async def test_the_age_of_what_waits(hooks: WebhookPlatform, receiver: Receiver) -> None:
+async def test_how_late_the_sender_is(hooks: WebhookPlatform, receiver: Receiver) -> None:
     await hooks.create(receiver.answering(500))
     await hooks.happens("claim.rejected", **CLAIM)
-    await hooks.pass_time(minutes=10)
-    await hooks.registry.refresh()
-    age = hooks.registry.get_sample_value("piecework_webhook_oldest_waiting_seconds")
-    assert age == 600
+
+    async def late() -> float | None:
+        await hooks.registry.refresh()
+        return hooks.registry.get_sample_value("piecework_webhook_oldest_waiting_seconds")
+
+    hooks.clock.set(hooks.clock.now() + timedelta(minutes=10))
+    assert await late() == 600
+    await hooks.send()
+    assert await late() == 0
+    hooks.clock.set(hooks.clock.now() + timedelta(seconds=65))
+    assert await late() == 60

@@ -8,11 +8,15 @@ import hmac
 from datetime import timedelta
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from piecework.agents.v1 import webhooks_pb2 as pb
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from services.agents.webhooks.courier import TIMEOUT_SECONDS
+from services.agents.webhooks.courier import TIMEOUT_SECONDS, Courier
+from services.agents.webhooks.loops import Sender
 from services.agents.webhooks.model import RETRIES
 from tests.service.agents.webhooks.platform import WebhookPlatform, agent
 from tests.service.agents.webhooks.receiver import Answer, Receiver, endless, hang, hang_up, status
@@ -41,6 +45,27 @@ async def test_all_three_signatures(hooks: WebhookPlatform, receiver: Receiver) 
     assert call.headers["Content-Type"] == "application/json"
     with pytest.raises(WebhookVerificationError):
         StandardWebhook("whsec_" + "0" * 48).verify(call.body, dict(call.headers))
+
+
+async def test_the_receiver_can_go_on_with_the_trace(hooks: WebhookPlatform, receiver: Receiver) -> None:
+    app, spans = hooks.app, InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    traced = Courier(app.outbound, app.ring, provider.get_tracer("test"), hooks.clock)
+    await hooks.create(receiver.answering(500, 200))
+    await hooks.happens("claim.rejected", **CLAIM)
+    for courier in (traced, app.courier):
+        await Sender(app.endpoints, app.delivery_store, courier, app.webhook_metrics, hooks.clock).work_off()
+        hooks.clock.set(hooks.clock.now() + timedelta(seconds=10))
+    first, second = receiver.calls
+    (span,) = spans.get_finished_spans()
+    assert span.name == "webhook claim.rejected"
+    assert (span.attributes or {})["http.response.status_code"] == 500
+    assert first.headers["traceparent"].split("-")[1:3] == [
+        f"{span.context.trace_id:032x}",
+        f"{span.context.span_id:016x}",
+    ]
+    assert "traceparent" not in second.headers
 
 
 async def test_for_a_day_after_a_rotation_the_old_secret_signs_too(hooks: WebhookPlatform, receiver: Receiver) -> None:

@@ -82,7 +82,7 @@ def credits_of(account: ledger_pb2.Account, entries: Iterable[ledger_pb2.Entry])
 
 def _transaction(found: ledger_pb2.Entry) -> schemas.Transaction:
     return schemas.Transaction(
-        id=found.id,
+        id=found.number,
         amount=found.amount_credits,
         type=ENTRY_TYPE[found.type],
         task_id=found.reference_id or None,

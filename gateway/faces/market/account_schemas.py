@@ -82,9 +82,9 @@ class OwnTask(msgspec.Struct):
 
 
 class Transaction(msgspec.Struct):
-    """One line of the history of an account; `amount` is negative for what went away."""
+    """One line of the history of an account, numbered from 1; `amount` is negative for what went away."""
 
-    id: str
+    id: int
     amount: int
     type: EntryType
     task_id: int | None

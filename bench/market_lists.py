@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import pymongo
 import uvloop
+from pymongo.collection import Collection
 from rich.console import Console
 from rich.table import Table
 
@@ -95,7 +96,7 @@ def fill(uri: str, count: int) -> float:
     """Store the tasks; returns how many seconds the platform needed to index them."""
     client: pymongo.MongoClient[dict[str, Any]]
     with pymongo.MongoClient(uri) as client:
-        stored = client["piecework_tasks"]["market_tasks"]
+        stored: Collection[dict[str, Any]] = client["piecework_tasks"]["market_tasks"]
         source = tasks(count)
         while batch := list(itertools.islice(source, BATCH)):
             stored.insert_many(batch, ordered=False)

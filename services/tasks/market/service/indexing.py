@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 _AT_ONCE = 20  # tasks whose words are found before others get their turn
-_MAX_KEPT = 4000
+_MAX_KEPT = 2000
 _log = structlog.get_logger(__name__)
 
 
@@ -32,19 +32,23 @@ class RecentWords:
     def __init__(self, store: SearchStore) -> None:
         self._store = store
         self._kept: dict[int, Words] = {}
+        self._reading = asyncio.Lock()
 
     async def of(self, entries: Iterable[Entry]) -> dict[int, Words]:
         """Return the words of those `entries` whose words the index does not have."""
         wanted = [entry.id for entry in entries if entry.missing == ALL]
+        if any(task_id not in self._kept for task_id in wanted):
+            async with self._reading:  # those who come meanwhile find what the first one reads
+                await self._read(wanted)
+        return {task_id: self._kept[task_id] for task_id in wanted if task_id in self._kept}
+
+    async def _read(self, wanted: list[int]) -> None:
+        if len(self._kept) > _MAX_KEPT:
+            self._kept = {task_id: self._kept[task_id] for task_id in wanted if task_id in self._kept}
         unknown = [task_id for task_id in wanted if task_id not in self._kept]
-        found = {task_id: self._kept[task_id] for task_id in wanted if task_id in self._kept}
         for start in range(0, len(unknown), _AT_ONCE):
             texts = await self._store.texts(unknown[start : start + _AT_ONCE])
-            found |= {task_id: words_of(*text) for task_id, text in texts.items()}
-        if len(self._kept) > _MAX_KEPT:
-            self._kept.clear()
-        self._kept |= found
-        return found
+            self._kept |= {task_id: words_of(*text) for task_id, text in texts.items()}
 
 
 class SearchIndexer:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from services.tasks.market.store.browse import BrowseStore
     from services.tasks.market.store.search import SearchStore
 
-_MAX_UNINDEXED = 2000
+_MAX_UNINDEXED = 1000
 _WORDS_AT_ONCE = 4
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
@@ -46,18 +46,18 @@ class SearchStore:
 
     @translated()
     async def unindexed(self, limit: int) -> list[Entry]:
-        """Return tasks that changed after their blocks were written."""
-        cursor = await self._tasks.aggregate(_waiting(limit), batchSize=limit)
+        """Return tasks that changed after their blocks were written, the oldest first."""
+        cursor = await self._tasks.aggregate(_waiting(ASCENDING, limit), batchSize=limit)
         return [_entry(document) for document in await cursor.to_list()]
 
     @translated()
     async def read(self, ranges: Iterable[Range], limit: int) -> tuple[list[Entry], list[dict[str, Any]]]:
         """Return tasks that changed after their blocks were written, and the blocks whose ids are in these ranges.
 
-        The tasks are read first: what is written into blocks in between is then seen twice, not never.
+        The tasks are read first, the newest of them: what is written into blocks in between is seen twice, not never.
         """
         union = {"coll": BLOCKS, "pipeline": [{"$match": _in(ranges)}, {"$project": {"v": 0}}]}
-        cursor = await self._tasks.aggregate([*_waiting(limit), {"$unionWith": union}], batchSize=_MANY)
+        cursor = await self._tasks.aggregate([*_waiting(DESCENDING, limit), {"$unionWith": union}], batchSize=_MANY)
         found = await cursor.to_list()
         blocks = [document for document in found if isinstance(document["_id"], str)]
         return [_entry(document) for document in found[: len(found) - len(blocks)]], blocks
@@ -101,10 +101,14 @@ class SearchStore:
         await self._tasks.bulk_write(writes, ordered=False)
 
 
-def _waiting(limit: int) -> list[dict[str, Any]]:
+def _waiting(direction: int, limit: int) -> list[dict[str, Any]]:
     # All that is asked for is in the index: no task is fetched.
-    shown = {"version": 1, "status": 1, "category_id": 1, "budget": 1, "unindexed": 1}
-    return [{"$match": {"unindexed": {"$gte": COLUMNS}}}, {"$limit": limit}, {"$project": shown}]
+    return [
+        {"$match": {"unindexed": {"$gte": COLUMNS}}},
+        {"$sort": {"unindexed": direction, "_id": direction}},
+        {"$limit": limit},
+        {"$project": {"version": 1, "status": 1, "category_id": 1, "budget": 1, "unindexed": 1}},
+    ]
 
 
 def _in(ranges: Iterable[Range]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the search index knows of tasks, which of its blocks hold it, and how a question is answered from them. No I/O.
 
-The index has a column for each stem, with its weight in each task; one for the beginnings of up to three letters, with
-the weights of all stems that begin so; and one each for status, category and budget. What changed since the index
+The index has a column for each stem, with its weight in each task; one for each beginning of up to three letters, with
+the weights of all stems that begin so, shorter stems included; and one each for status, category and budget. What changed since the index
 was written comes from the tasks themselves, so that an answer is never older than they are.
 """
 
@@ -86,7 +86,8 @@ def add_words(changes: Changes, task_id: int, words: Words) -> None:
     number, offset = place(task_id)
     beginnings: dict[str, int] = {}
     for stem, weight in zip(words.stems, words.weights, strict=True):
-        changes.setdefault((f"s {stem}", number), {})[offset] = weight
+        if len(stem) > _LONGEST_BEGINNING:
+            changes.setdefault((f"s {stem}", number), {})[offset] = weight
         for beginning in _beginnings(stem):
             beginnings[beginning] = beginnings.get(beginning, 0) + weight
     for beginning, weight in beginnings.items():

@@ -1,8 +1,8 @@
 """What the search index knows of tasks, which of its blocks hold it, and how a question is answered from them. No I/O.
 
 The index has a column for each stem, with its weight in each task; one for each beginning of up to three letters, with
-the weights of all stems that begin so, shorter stems included; and one each for status, category and budget. What changed since the index
-was written comes from the tasks themselves, so that an answer is never older than they are.
+the weights of all stems that begin so, shorter stems included; and one each for status, category and budget. What
+changed since the index was written comes from the tasks themselves, so that an answer is never older than they are.
 """
 
 from __future__ import annotations

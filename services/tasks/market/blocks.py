@@ -35,7 +35,8 @@ def changed(block: Mapping[str, Any] | None, values: Mapping[int, int]) -> dict[
         values: the new values by place.
     """
     if block is None or "list" in block:
-        entries = _read_list(block["list"]) if block else {}
+        stored = _entries(block["list"]) if block else ()
+        entries = {entry >> _VALUE_BITS: entry & _VALUES for entry in stored}
         entries.update(values)
         if len(entries) <= _LONGEST_LIST and max(entries.values()) < 1 << _VALUE_BITS:
             return {"list": _written_list(entries)}
@@ -54,8 +55,9 @@ def joined(blocks: Iterable[tuple[int, Mapping[str, Any]]]) -> Planes:
             sliced.setdefault(number, []).append(block["planes"])
             continue
         start = number << _ID_BITS
-        for offset, value in _read_list(block["list"]).items():
-            few[start | offset] = few.get(start | offset, 0) + value
+        for entry in _entries(block["list"]):
+            position = start | entry >> _VALUE_BITS
+            few[position] = few.get(position, 0) + (entry & _VALUES)
     column = pack(few.items())
     while sliced:
         layer = {number: waiting.pop() for number, waiting in sliced.items()}
@@ -81,11 +83,11 @@ def _column(sliced: Sequence[bytes]) -> Planes:
     return tuple(int.from_bytes(plane, "little") for plane in sliced)
 
 
-def _read_list(content: bytes) -> dict[int, int]:
+def _entries(content: bytes) -> array[int]:
     entries = array("H", content)
     if sys.byteorder == "big":
         entries.byteswap()
-    return {entry >> _VALUE_BITS: entry & _VALUES for entry in entries}
+    return entries
 
 
 def _written_list(values: Mapping[int, int]) -> bytes:

@@ -7,13 +7,15 @@ changed since the index was written comes from the tasks themselves, so that an 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from services.tasks.market import planes
-from services.tasks.market.blocks import place
+from services.tasks.market.blocks import joined, place
 from services.tasks.market.model import STATUSES
 from services.tasks.market.planes import Planes
 from services.tasks.market.stems import MAX_WEIGHT, Words
@@ -104,38 +106,68 @@ def column_changes(entries: Iterable[Entry]) -> Changes:
     return changes
 
 
-def current(name: str, column: Planes, recent: Sequence[Entry]) -> Planes:
-    """Return a column with what `recent` says."""
-    if not recent:
-        return column
-    ids = planes.mask(entry.id for entry in recent)
-    return planes.replace(column, ids, planes.pack((entry.id, _values(entry)[name]) for entry in recent))
-
-
-def current_word(term: str, column: Planes, recent: Mapping[int, Words]) -> Planes:
-    """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`.
+class Snapshot:
+    """Blocks and what is not in them, as one read found them; several searches share it.
 
     Args:
-        term: the stem of a word.
-        column: what the index says.
-        recent: the words of tasks that it does not have.
+        recent: tasks that changed after their blocks were written.
+        words: of those tasks whose words the blocks do not have.
+        blocks: the blocks.
     """
-    if recent:
-        weights = planes.pack((task_id, words.weight(term)) for task_id, words in recent.items())
-        column = planes.replace(column, planes.mask(recent), weights)
-    return planes.clamp(column, _WEIGHT_BITS)
+
+    def __init__(
+        self, recent: Sequence[Entry], words: Mapping[int, Words], blocks: Iterable[Mapping[str, Any]]
+    ) -> None:
+        self._recent = recent
+        self._words = words
+        self._blocks = sorted(blocks, key=_identifier)
+        self._ids = [_identifier(block) for block in self._blocks]
+        self._columns: dict[str, Planes] = {}
+        self._weights: dict[str, Planes] = {}
+
+    def add(self, blocks: Iterable[Mapping[str, Any]]) -> Snapshot:
+        """Return a snapshot with more blocks."""
+        return Snapshot(self._recent, self._words, [*self._blocks, *blocks])
+
+    def column(self, name: str) -> Planes:
+        """Return a column as it is now."""
+        if name not in self._columns:
+            column = self._joined(column_range(name))
+            if self._recent:
+                new = planes.pack((entry.id, _values(entry)[name]) for entry in self._recent)
+                column = planes.replace(column, planes.mask(entry.id for entry in self._recent), new)
+            self._columns[name] = column
+        return self._columns[name]
+
+    def weights(self, term: str) -> Planes:
+        """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`."""
+        if term not in self._weights:
+            column = self._joined(word_range(term))
+            if self._words:
+                new = planes.pack((task_id, words.weight(term)) for task_id, words in self._words.items())
+                column = planes.replace(column, planes.mask(self._words), new)
+            self._weights[term] = planes.clamp(column, _WEIGHT_BITS)
+        return self._weights[term]
+
+    def _joined(self, where: Range) -> Planes:
+        low, high = (bisect_left(self._ids, end) for end in where)
+        return joined((block_number(self._ids[at]), self._blocks[at]) for at in range(low, high))
 
 
-def matching(which: Filter, columns: Mapping[str, Planes]) -> int:
+def matching(which: Filter, now: Snapshot) -> int:
     """Return the ids of the tasks that are wanted."""
-    ids = planes.equal(columns[STATUS], STATUSES.index(which.status) + 1)
+    ids = planes.equal(now.column(STATUS), STATUSES.index(which.status) + 1)
     if which.category_id:
-        ids &= planes.equal(columns[CATEGORY], which.category_id)
+        ids &= planes.equal(now.column(CATEGORY), which.category_id)
     if which.min_budget is not None:
-        ids &= planes.at_least(columns[BUDGET], max(which.min_budget, 0))
+        ids &= planes.at_least(now.column(BUDGET), max(which.min_budget, 0))
     if which.max_budget is not None:
-        ids &= planes.at_most(columns[BUDGET], which.max_budget) if which.max_budget > 0 else 0
+        ids &= planes.at_most(now.column(BUDGET), which.max_budget) if which.max_budget > 0 else 0
     return ids
+
+
+def _identifier(block: Mapping[str, Any]) -> str:
+    return str(block["_id"])
 
 
 def _values(entry: Entry) -> dict[str, int]:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from kit.combiner import Combiner
 from kit.errors import InvalidInput
 from services.tasks.market import planes
-from services.tasks.market.blocks import joined
 from services.tasks.market.cursors import Place, decode_place, encode_place
-from services.tasks.market.search_index import (
-    Filter,
-    Range,
-    block_number,
-    column_range,
-    current,
-    current_word,
-    matching,
-    word_range,
-)
+from services.tasks.market.search_index import Filter, Range, Snapshot, column_range, matching, word_range
 from services.tasks.market.service.access import require_reader
 from services.tasks.market.stems import MAX_WEIGHT, query_terms
 
@@ -28,13 +20,13 @@ if TYPE_CHECKING:
     from kit.caller import Caller
     from services.tasks.market.model import MarketTask
     from services.tasks.market.planes import Planes
-    from services.tasks.market.search_index import Entry
     from services.tasks.market.service.indexing import RecentWords
     from services.tasks.market.store.browse import BrowseStore
     from services.tasks.market.store.search import SearchStore
 
 _MAX_UNINDEXED = 1000
 _WORDS_AT_ONCE = 4
+_READS_AT_ONCE = 16
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -47,6 +39,8 @@ class Found(msgspec.Struct, frozen=True):
 class IndexReader:
     """Reads the search index as it would be if it were written at once.
 
+    Those who ask while a read is under way share the next one: the words that many look for are read and joined once.
+
     Args:
         store: the index.
         words: those that it does not have.
@@ -55,30 +49,33 @@ class IndexReader:
     def __init__(self, store: SearchStore, words: RecentWords) -> None:
         self._store = store
         self._words = words
+        self._reads: Combiner[Sequence[Range], Snapshot] = Combiner(self._read, max_batch=_READS_AT_ONCE)
 
     async def matching(self, which: Filter) -> int:
         """Return the ids of all tasks that match a filter."""
-        recent, blocks = await self._store.read(map(column_range, which.columns), _MAX_UNINDEXED)
-        return matching(which, _columns(which, blocks, recent))
+        return matching(which, await self._reads.submit([column_range(name) for name in which.columns]))
 
     async def ranked(self, which: Filter, terms: Sequence[str]) -> tuple[int, Planes]:
         """Return the ids of all tasks that match and have all `terms`, and how much the terms weigh in each."""
         terms = sorted(terms, key=len, reverse=True)  # long words are rare: they leave little for the others to read
         group, waiting = terms[:_WORDS_AT_ONCE], terms[_WORDS_AT_ONCE:]
-        ranges = [*map(column_range, which.columns), *map(word_range, group)]
-        recent, blocks = await self._store.read(ranges, _MAX_UNINDEXED)
-        words = await self._words.of(recent)
-        ids = matching(which, _columns(which, blocks, recent))
+        now = await self._reads.submit([*map(column_range, which.columns), *map(word_range, group)])
+        ids = matching(which, now)
         total: Planes = ()
         while True:
             for term in group:
-                word = current_word(term, _column(word_range(term), blocks), words)
-                ids &= planes.present(word)
-                total = planes.add(total, word)
+                weights = now.weights(term)
+                ids &= planes.present(weights)
+                total = planes.add(total, weights)
             if not ids or not waiting:
                 return ids, total
             group, waiting = waiting[:_WORDS_AT_ONCE], waiting[_WORDS_AT_ONCE:]
-            blocks = await self._store.blocks(map(word_range, group))
+            now = now.add(await self._store.blocks(map(word_range, group)))
+
+    async def _read(self, asked: Sequence[Sequence[Range]]) -> Sequence[Snapshot]:
+        ranges = dict.fromkeys(itertools.chain.from_iterable(asked))
+        recent, blocks = await self._store.read(ranges, _MAX_UNINDEXED)
+        return [Snapshot(recent, await self._words.of(recent), blocks)] * len(asked)
 
 
 class SearchService:
@@ -126,12 +123,3 @@ def _after(ids: int, weights: Planes, after: Place | None) -> int:
         return ids
     equals = below(planes.equal(weights, after.value) & ids, after.id) if after.value else 0
     return ids & (planes.at_most(weights, after.value - 1) if after.value > 1 else 0) | equals
-
-
-def _columns(which: Filter, blocks: Sequence[Mapping[str, Any]], recent: Sequence[Entry]) -> dict[str, Planes]:
-    return {name: current(name, _column(column_range(name), blocks), recent) for name in which.columns}
-
-
-def _column(where: Range, blocks: Iterable[Mapping[str, Any]]) -> Planes:
-    low, high = where
-    return joined((block_number(block["_id"]), block) for block in blocks if low <= block["_id"] < high)

@@ -9,6 +9,7 @@ from bson import MaxKey, MinKey
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
+from kit.combiner import Combiner
 from kit.mongo import ensure_indexes, translated
 from services.tasks.market.cursors import Place
 from services.tasks.market.documents import to_task
@@ -16,6 +17,7 @@ from services.tasks.market.model import MarketTask
 from services.tasks.market.search_index import Filter
 from services.tasks.market.store.tasks import COLLECTION
 
+_PAGES_AT_ONCE = 8
 _NOT_SHOWN = {"change": 0, "money": 0, "poster_llm_key": 0, "watchers": 0}
 
 
@@ -32,6 +34,7 @@ class BrowseStore:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._tasks = database[COLLECTION]
+        self._reads: Combiner[Sequence[int], list[MarketTask]] = Combiner(self._read, max_batch=_PAGES_AT_ONCE)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -80,12 +83,17 @@ class BrowseStore:
         )
         return [to_task(document) for document in await cursor.to_list()]
 
-    @translated()
     async def named(self, ids: Sequence[int]) -> list[MarketTask]:
         """Return the tasks with these ids, in their order; those that there are."""
-        documents = await self._tasks.find({"_id": {"$in": list(ids)}}, _NOT_SHOWN).to_list()
-        by_id = {document["_id"]: document for document in documents}
-        return [to_task(by_id[task_id]) for task_id in ids if task_id in by_id]
+        return await self._reads.submit(ids)
+
+    @translated()
+    async def _read(self, asked: Sequence[Sequence[int]]) -> Sequence[list[MarketTask]]:
+        """Return what several ask for at once; each document is read once."""
+        ids = sorted({task_id for each in asked for task_id in each})
+        documents = await self._tasks.find({"_id": {"$in": ids}}, _NOT_SHOWN).to_list()
+        tasks = {document["_id"]: to_task(document) for document in documents}
+        return [[tasks[task_id] for task_id in each if task_id in tasks] for each in asked]
 
 
 def _equal(which: Filter) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import msgspec
 from kit import setting_values as values
 from kit.setting_values import SettingsError
 
-__all__ = ["Settings", "SettingsError"]
+__all__ = ["Settings", "SettingsError", "secret_variable"]
 
 Network = IPv4Network | IPv6Network
 _SECRETS = frozenset({"mongodb_uri", "redis_url", "caller_key", "encryption_keys", "github_token", "vercel_token"})
@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         vercel_url: the API of Vercel.
         github_token: raises GitHub's limit of calls; public repositories need none.
         github_url: the API of GitHub.
+        models_file: a file with more language models, in YAML; empty: there are only the built-in ones.
+        storage_quota_bytes: how much the files of an operator may take.
         otlp_endpoint: where traces go; empty: nothing is traced.
         trace_sample_ratio: the share of traces that are kept when the caller did not decide, 0 to 1.
     """
@@ -90,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vercel_url: str = "https://api.vercel.com"
     github_token: str = ""
     github_url: str = "https://api.github.com"
+    models_file: str = ""
+    storage_quota_bytes: int = 40 * 1024**3
     otlp_endpoint: str = ""
     trace_sample_ratio: float = 1.0
 
@@ -134,6 +138,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return [(name, "***" if value and name in _SECRETS else value) for name, value in fields]
 
 
+def secret_variable(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return what is in an environment variable that a file of the operator's names; "" when it is not set.
+
+    It is not read once like the settings: the file may change while the process runs.
+    """
+    return environ.get(name, "").strip()
+
+
 def variable(name: str) -> str:
     """Return the name of the environment variable of the field `name`."""
     return _ENVIRONMENT.get(name, f"PIECEWORK_{name.upper()}")
@@ -168,6 +180,8 @@ _READERS = {
     "vercel_url": values.url("http", "https"),
     "github_token": values.text,
     "github_url": values.url("http", "https"),
+    "models_file": values.text,
+    "storage_quota_bytes": values.number,
     "otlp_endpoint": values.url("http", "https"),
     "trace_sample_ratio": values.ratio,
 }

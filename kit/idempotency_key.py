@@ -11,7 +11,9 @@ _current: ContextVar[str | None] = ContextVar("piecework_idempotency_key", defau
 
 
 def current_idempotency_key() -> str | None:
-    """Return the key that the caller gave for this call, None when it gave none or the method takes none.
+    """Return what names this very request: the caller's key with a digest of what is asked for.
+
+    It is None when the caller gave no key, or the method takes none.
 
     A document that the call creates carries it in a unique index together with its owner: when a crash came between
     effect and answer, the call runs again and must find that document.

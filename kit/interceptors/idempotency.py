@@ -19,6 +19,7 @@ from kit.interceptors.caller import current_caller
 from kit.interceptors.methods import Behaviour, Handler, MethodInterceptor
 
 _MAX_KEY_LENGTH = 255
+_DIGITS = 32
 _REPLAYED = ((REPLAYED_METADATA_KEY, "true"),)
 
 _log = structlog.get_logger(__name__)
@@ -67,7 +68,8 @@ class IdempotencyInterceptor(MethodInterceptor):
             if answer is not None:
                 context.set_trailing_metadata(_REPLAYED)
                 return answer
-            set_idempotency_key(key)
+            # With what is asked for: another request under a key whose record is over must not find this one's effect.
+            set_idempotency_key(f"{key}:{attempt.digest.hex()[:_DIGITS]}")
             return await self._execute(attempt, behaviour, request, context, serialize)
 
         # A kept answer is bytes already.

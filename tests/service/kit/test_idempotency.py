@@ -12,8 +12,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from kit.caller import METADATA_KEY, Caller, CallerSigner
 from kit.clock import ManualClock
-from kit.errors import Conflict, InvalidInput, NotFound
-from kit.idempotency import IdempotencyStore, new_attempt
+from kit.errors import Conflict, InvalidInput, NotFound, Unavailable
+from kit.idempotency import LIFETIME, IdempotencyStore, new_attempt
 from kit.idempotency_key import current_idempotency_key
 from kit.inprocess import InProcessChannel, InProcessServer
 from kit.interceptors.caller import CallerInterceptor
@@ -125,7 +125,24 @@ async def test_the_same_call_gets_the_first_answer(client: Client, handlers: Han
     assert await client.call("a") == ("a#1", True)
     assert await client.call("a", "other") == ("a#2", False)
     assert handlers.effects == ["a", "a"]
-    assert handlers.keys == ["k", "other"]
+    assert [key and key.partition(":")[0] for key in handlers.keys] == ["k", "other"]
+
+
+async def test_a_repetition_finds_its_own_effect_and_no_other_one(
+    client: Client, handlers: Handlers, clock: ManualClock
+) -> None:
+    handlers.fail_with = Unavailable("BROKEN", "not now")
+    for value in ("a", "a", "b"):
+        with pytest.raises(Unavailable):
+            await client.call(value)
+    first, again, other = handlers.keys
+    assert first == again
+    assert first != other
+    handlers.fail_with = None
+    await client.call("a")
+    clock.set(clock.now() + LIFETIME + timedelta(seconds=1))
+    await client.call("c")
+    assert handlers.keys[-1] not in handlers.keys[:-1]
 
 
 async def test_without_a_key_every_call_is_its_own(client: Client, handlers: Handlers) -> None:

@@ -181,6 +181,16 @@ async def test_the_same_key_answers_the_same_claim(market: MarketPlatform, poste
     assert (await market.task(task.id)).claims_count == 1
 
 
+async def test_an_old_key_claims_another_task_once_its_record_is_gone(
+    market: MarketPlatform, poster: Caller, worker: Caller
+) -> None:
+    first, second = await market.post(poster), await market.post(poster)
+    claim = await market.claim(worker, first.id, key="c")
+    await market.database["idempotency"].delete_many({})
+    other = await market.claim(worker, second.id, key="c")
+    assert (other.task_id, other.id != claim.id) == (second.id, True)
+
+
 async def test_several_claims_with_a_key_are_made_once(market: MarketPlatform, poster: Caller, worker: Caller) -> None:
     tasks = [await market.post(poster) for _ in range(3)]
     request = pb.CreateClaimsRequest(

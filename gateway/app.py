@@ -14,7 +14,7 @@ from gateway.auth import Authenticator
 from gateway.call import Services
 from gateway.edge import Edge
 from gateway.endpoint import BODY_LIMIT_BYTES, Endpoint
-from gateway.faces import market, mcp, ops, queue
+from gateway.faces import market, mcp, ops, queue, runs
 from gateway.headers import Cors
 from gateway.observation import HttpMetrics, Observer
 from gateway.openapi import document
@@ -62,7 +62,8 @@ def build_app(resources: GatewayResources) -> web.Application:
     streams = Streams(per_operator=resources.streams_per_operator, heartbeat_seconds=resources.heartbeat_seconds)
     metrics = HttpMetrics(resources.registry)
     operations = ops.Operations(resources.registry, metrics)
-    rest = (queue.face(settings.queue_rate_limit), *market.faces(), ops.face(operations))
+    # The router tries the routes below a common path in this order: `/tasks/task_…` comes before `/tasks/{id}`.
+    rest = (queue.face(settings.queue_rate_limit), runs.face(), *market.faces(), ops.face(operations))
     operations.document = document(rest)
     within = Within()
     faces = (*rest, mcp.face(within))

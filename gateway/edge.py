@@ -46,7 +46,8 @@ class Edge:
         cors: Cors,
         observer: Observer,
     ) -> None:
-        self._faces = sorted(faces, key=lambda face: len(face.prefix), reverse=True)
+        prefixes = ((prefix, face) for face in faces for prefix in (face.prefix, *face.more_prefixes))
+        self._faces = sorted(prefixes, key=lambda known: len(known[0]), reverse=True)
         self._admissions = admissions
         self._authenticator = authenticator
         self._origins = origins
@@ -81,6 +82,8 @@ class Edge:
             return
         exchange.status = response.status
         headers[CORRELATION] = exchange.correlation_id
+        if exchange.id_header:
+            headers[exchange.id_header] = exchange.correlation_id
         if exchange.secure:
             headers["Strict-Transport-Security"] = HSTS
         if exchange.allowance is not None:
@@ -92,6 +95,7 @@ class Edge:
             exchange.route = "preflight"
             return self._cors.preflight(request)
         face = self._face(request.path)
+        exchange.id_header = face.id_header
         try:
             admission = self._admissions.get(face.name)
             if admission is not None:
@@ -140,7 +144,7 @@ class Edge:
         return web.Response(body=body, status=failure.status, headers={"Content-Type": JSON, **failure.headers})
 
     def _face(self, path: str) -> Face:
-        return next(face for face in self._faces if path.startswith(face.prefix))
+        return next(face for prefix, face in self._faces if path.startswith(prefix))
 
 
 def _failure(error: web.HTTPException) -> Failure:

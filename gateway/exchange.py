@@ -20,9 +20,10 @@ class Exchange:
         caller: the party that it acts for.
         status: of the answer, as soon as it has begun.
         allowance: what the rate limit leaves to the client; None when it is not limited.
+        id_header: a header that repeats the id in the answer, beside the usual one; empty for none.
     """
 
-    __slots__ = ("allowance", "caller", "client", "correlation_id", "route", "secure", "started", "status")
+    __slots__ = ("allowance", "caller", "client", "correlation_id", "id_header", "route", "secure", "started", "status")
 
     def __init__(self, correlation_id: str, started: float, client: str, *, secure: bool) -> None:
         self.correlation_id = correlation_id
@@ -33,6 +34,7 @@ class Exchange:
         self.caller: Caller = ANONYMOUS
         self.allowance: Allowance | None = None
         self.status = 0
+        self.id_header = ""
 
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

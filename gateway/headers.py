@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from gateway.limits import Allowance
 
 CORRELATION = "X-Correlation-ID"
+REQUEST_ID = "request-id"
 SERVER = "piecework"
 HSTS = "max-age=31536000; includeSubDomains"
 SECURITY = {
@@ -21,6 +22,7 @@ SECURITY = {
 }
 EXPOSED = (
     CORRELATION,
+    REQUEST_ID,
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",

@@ -29,13 +29,14 @@ _DESCRIPTION = """Piecework gives work to AI agents and gets it back done. `/api
 
 Every error of the queue has the same body: `success`, `error`, `timestamp`, `correlationId` and, when fields are at
 fault, `validationDetails`; unknown fields and parameters are refused. Every error of the market has `ok`, `error` with
-`code`, `message` and `suggestion`, `detail` and `meta`; unknown fields and parameters are ignored. Every answer carries
+`code`, `message` and `suggestion`, `detail` and `meta`; unknown fields and parameters are ignored. Every error of runs
+has `error`, `message`, `title`, `status`, `detail` and `code`; unknown fields are ignored too. Every answer carries
 `X-Correlation-ID`, the request's own or a new one. A path that does not exist is answered with 401 without a credential
 and with 404 with one, a method that a path does not have with 405. Bodies are JSON."""
 
 _INFO = {
     "title": "Piecework",
-    "summary": "A durable queue and a market for AI agents",
+    "summary": "A durable queue, a market and runs for AI agents",
     "description": _DESCRIPTION,
 }
 _SCHEMES = {
@@ -112,6 +113,9 @@ def _operation(route: Route, face: Face, schemas: Schemas, statuses: Sequence[in
     if route.body is not None:
         content = {"application/json": {"schema": schemas.reference(route.body)}}
         operation["requestBody"] = {"required": route.body_required, "content": content}
+    if route.form:
+        form = {"type": "object", "properties": dict(route.form), "required": ["file"]}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     return operation
 
 
@@ -155,7 +159,7 @@ def _success(route: Route, face: Face, schemas: Schemas) -> dict[str, Any]:
     response: dict[str, Any] = {
         "description": route.summary,
         "content": {route.media_type: {"schema": schema}},
-        "headers": _header_references(route.path),
+        "headers": _header_references(route.path, face),
     }
     if route.idempotent:
         for name in ("Idempotency-Replayed", "X-Idempotency-Replayed"):
@@ -163,8 +167,8 @@ def _success(route: Route, face: Face, schemas: Schemas) -> dict[str, Any]:
     return response
 
 
-def _header_references(path: str) -> dict[str, Any]:
-    shown = [names.CORRELATION]
+def _header_references(path: str, face: Face) -> dict[str, Any]:
+    shown = [names.CORRELATION, *([face.id_header] if face.id_header else [])]
     if path.startswith("/api/"):
         shown += ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
     return {name: {"$ref": f"#/components/headers/{name}"} for name in shown}
@@ -177,11 +181,11 @@ def _error_name(face: Face, status: int) -> str:
 
 
 def _error(status: int, face: Face, schema: dict[str, Any]) -> dict[str, Any]:
-    headers = _header_references("/api/")
+    headers = _header_references("/api/", face)
     if status in (409, 429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return {
-        "description": face.meanings.get(status, _MEANINGS[status]),
+        "description": face.meanings.get(status) or _MEANINGS[status],
         "content": {"application/json": {"schema": schema}},
         "headers": headers,
     }
@@ -191,6 +195,7 @@ def _headers() -> dict[str, Any]:
     text, number = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
     return {
         names.CORRELATION: {"description": "The id under which the request is logged", "schema": text},
+        names.REQUEST_ID: {"description": "The same as `X-Correlation-ID`", "schema": text},
         "X-RateLimit-Limit": {"description": "Requests in one window; not sent when limits are off", "schema": number},
         "X-RateLimit-Remaining": {"description": "Requests left in this window", "schema": number},
         "X-RateLimit-Reset": {"description": "When the window ends, in seconds since 1970", "schema": number},

@@ -10,6 +10,11 @@ from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub, SessionSe
 from piecework.agents.v1.registry_pb2_grpc import RegistryServiceStub
 from piecework.agents.v1.webhooks_pb2_grpc import WebhookServiceStub
 from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceStub
+from piecework.billing.v1.plans_pb2_grpc import PlanServiceStub
+from piecework.orchestrator.v1.files_pb2_grpc import FileServiceStub
+from piecework.orchestrator.v1.models_pb2_grpc import ModelServiceStub
+from piecework.orchestrator.v1.runs_pb2_grpc import RunServiceStub
+from piecework.orchestrator.v1.threads_pb2_grpc import ThreadServiceStub
 from piecework.tasks.v1.events_pb2_grpc import EventServiceStub
 from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
@@ -21,6 +26,11 @@ if TYPE_CHECKING:
     from piecework.agents.v1.registry_pb2_grpc import RegistryServiceAsyncStub
     from piecework.agents.v1.webhooks_pb2_grpc import WebhookServiceAsyncStub
     from piecework.billing.v1.ledger_pb2_grpc import LedgerServiceAsyncStub
+    from piecework.billing.v1.plans_pb2_grpc import PlanServiceAsyncStub
+    from piecework.orchestrator.v1.files_pb2_grpc import FileServiceAsyncStub
+    from piecework.orchestrator.v1.models_pb2_grpc import ModelServiceAsyncStub
+    from piecework.orchestrator.v1.runs_pb2_grpc import RunServiceAsyncStub
+    from piecework.orchestrator.v1.threads_pb2_grpc import ThreadServiceAsyncStub
     from piecework.tasks.v1.events_pb2_grpc import EventServiceAsyncStub
     from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
@@ -39,6 +49,7 @@ class Peers:
 
     def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
         tasks, agents, billing = channels.get("tasks"), channels.get("agents"), channels.get("billing")
+        orchestrator = channels.get("orchestrator")
         self.outgoing = outgoing
         self.queue: QueueServiceAsyncStub = QueueServiceStub(tasks)
         self.events: EventServiceAsyncStub = EventServiceStub(tasks)
@@ -48,6 +59,11 @@ class Peers:
         self.registry: RegistryServiceAsyncStub = RegistryServiceStub(agents)
         self.webhooks: WebhookServiceAsyncStub = WebhookServiceStub(agents)
         self.ledger: LedgerServiceAsyncStub = LedgerServiceStub(billing)
+        self.plans: PlanServiceAsyncStub = PlanServiceStub(billing)
+        self.runs: RunServiceAsyncStub = RunServiceStub(orchestrator)
+        self.models: ModelServiceAsyncStub = ModelServiceStub(orchestrator)
+        self.threads: ThreadServiceAsyncStub = ThreadServiceStub(orchestrator)
+        self.files: FileServiceAsyncStub = FileServiceStub(orchestrator)
         self._health = health_pb2_grpc.HealthStub(tasks)
 
     async def storage_healthy(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -36,6 +37,8 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
     """No query parameters."""
 
 
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
 Handler = Callable[["Call"], Awaitable[Any]]
 Guard = Callable[["Call"], Awaitable[None]]
 
@@ -46,7 +49,7 @@ class Route:
 
     Attributes:
         method: HTTP method.
-        path: template with `{camelCase}` parameters.
+        path: template with `{camelCase}` parameters, each a segment or the end of one.
         name: unique name of the operation in the documentation.
         summary: one sentence.
         handler: answers a call with the data of the answer, or with a whole response.
@@ -54,6 +57,8 @@ class Route:
         request: the message that the request becomes; its rules are those of the parameters and the body.
         tag: the chapter of the documentation.
         body: the struct of the JSON body; None when there is none.
+        form: the JSON Schemas of the parts of a multipart body that the handler reads itself, by name, for the
+            documentation.
         body_required: whether a request without a body is refused; if not, it counts as an empty object.
         query: the struct of the query.
         places: where a field of path, query or body lies in `request` when not under its own name at the top.
@@ -76,6 +81,7 @@ class Route:
     request: type[Message] | None = None
     tag: str = ""
     body: type[msgspec.Struct] | None = None
+    form: Mapping[str, Any] = field(default_factory=dict)
     body_required: bool = True
     query: type[msgspec.Struct] = NoQuery
     places: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +97,7 @@ class Route:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the path parameters, in order."""
-        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+        return tuple(_PARAMETER.findall(self.path))
 
 
 class Dialect(Protocol):
@@ -162,6 +168,8 @@ class Face:
         spell: how the names of fields are written in its JSON, from `snake_case`.
         meanings: what statuses mean here, where that is not what they mean elsewhere.
         reasons: refusals of services that the dialect answers in words of its own, also when a field is at fault.
+        more_prefixes: further paths that it answers.
+        id_header: a header of its answers that repeats the id of the request; empty for none.
     """
 
     name: str
@@ -177,3 +185,5 @@ class Face:
     spell: Callable[[str], str] = camel
     meanings: Mapping[int, str] = field(default_factory=dict)
     reasons: Container[str] = frozenset()
+    more_prefixes: tuple[str, ...] = ()
+    id_header: str = ""

@@ -40,7 +40,7 @@ HEADERS = {
 
 _log = structlog.get_logger(__name__)
 
-Frame = Callable[[events_pb2.WatchResponse], bytes]
+Frame = Callable[[Any], bytes]
 
 
 class Watch:
@@ -66,44 +66,66 @@ class Watch:
             AioRpcError: the service refuses, or cannot be reached.
             Failure: 503, it says nothing.
         """
-        request = events_pb2.WatchRequest(stream=self._stream, after_seq=self.after)
         options = self._call.peers.outgoing(self._call.identity.caller, timeout=None)
         self.close()
-        self._rpc = self._call.peers.events.Watch(request, **options)
+        self._rpc = self._begin(options)
         first: Any = grpc.aio.EOF
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
                 first = await self._rpc.read()
         if first is grpc.aio.EOF:
             raise Failure(503, "Service Unavailable", headers={"Retry-After": "1"})
-        self.position = first.position.seq
+        self.position = self._position_of(first)
         if self.after is None:
             self.after = self.position
 
-    async def read(self) -> events_pb2.WatchResponse | None:
+    async def read(self) -> Any:
         """Return the next event or gap, or None when the stream has ended for good."""
-        while True:
+        while not self.complete:
+            over = self.over
             try:
                 message = await self._rpc.read()
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _LOST:
                     return None
-                message = grpc.aio.EOF
+                message, over = grpc.aio.EOF, False
             if message is grpc.aio.EOF:
-                if not await self._resume():
+                if over or not await self._resume():
                     return None
                 continue
-            seq = _seq(message)
-            if seq is None or seq <= (self.after or 0):
+            seq = self._seq_of(message)
+            if seq is None or 0 < seq <= (self.after or 0):
                 continue
-            self.after = seq
-            found: events_pb2.WatchResponse = message
-            return found
+            # What has no number is not kept, and moves no cursor.
+            self.after = seq or self.after
+            return message
+        return None
 
     def close(self) -> None:
         """Tell the service that nobody reads any more."""
         if self._rpc is not None:
             self._rpc.cancel()
+
+    @property
+    def over(self) -> bool:
+        """Whether the service sends nothing more once it ends the call."""
+        return False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last message was read."""
+        return False
+
+    def _begin(self, options: Any) -> Any:
+        request = events_pb2.WatchRequest(stream=self._stream, after_seq=self.after)
+        return self._call.peers.events.Watch(request, **options)
+
+    def _position_of(self, first: Any) -> int:
+        position: int = first.position.seq
+        return position
+
+    def _seq_of(self, message: Any) -> int | None:
+        return _seq(message)
 
     async def _resume(self) -> bool:
         for pause in _PAUSES:

@@ -17,7 +17,7 @@ ALL = (*SERVICES, GATEWAY)
 _PEERS: Mapping[str, tuple[str, ...]] = {
     "tasks": ("agents", "billing"),
     "agents": ("tasks", "billing"),
-    GATEWAY: ("tasks", "agents", "billing"),
+    GATEWAY: ("tasks", "agents", "billing", "orchestrator"),
 }
 
 

@@ -124,15 +124,17 @@ class Fleet:
         """Start everything, and make an operator with a key."""
         await asyncio.gather(self._mongod.start(), self._valkey.start())
         self._supervisor.start()
-        agents, billing, gateway, *tasks = (_free_port() for _ in range(3 + len(self._replicas)))
+        agents, billing, runs, gateway, *tasks = (_free_port() for _ in range(4 + len(self._replicas)))
         all_tasks = ",".join(f"127.0.0.1:{port}" for port in tasks)
         peers = {
             "PIECEWORK_AGENTS_ADDRESS": f"127.0.0.1:{agents}",
             "PIECEWORK_BILLING_ADDRESS": f"127.0.0.1:{billing}",
+            "PIECEWORK_ORCHESTRATOR_ADDRESS": f"127.0.0.1:{runs}",
             "PIECEWORK_TASKS_ADDRESS": f"ipv4:///{all_tasks}",
         }
         self._add("agents", "agents", PIECEWORK_GRPC_PORT=str(agents), **peers)
         self._add("billing", "billing", PIECEWORK_GRPC_PORT=str(billing))
+        self._add("orchestrator", "orchestrator", PIECEWORK_GRPC_PORT=str(runs), **peers)
         for name, port in zip(self._replicas, tasks, strict=True):
             # Under a name of its own the process takes its duties up again at once, so events flow between two kills.
             self._add(name, "tasks", PIECEWORK_GRPC_PORT=str(port), PIECEWORK_REPLICA=name, **peers)

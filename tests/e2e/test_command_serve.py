@@ -78,7 +78,7 @@ async def make_key(address: str) -> str:
 
 
 async def test_each_target_in_a_process_of_its_own(engines: dict[str, str]) -> None:
-    ports = {name: str(free_port()) for name in ("tasks", "agents", "billing")}
+    ports = {name: str(free_port()) for name in ("tasks", "agents", "billing", "orchestrator")}
     peers = {f"PIECEWORK_{name.upper()}_ADDRESS": f"127.0.0.1:{port}" for name, port in ports.items()}
     async with AsyncExitStack() as processes:
         for name, port in ports.items():

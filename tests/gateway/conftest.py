@@ -33,7 +33,7 @@ async def site(mongodb_uri: str, redis_url: str, mongo_client: AsyncMongoClient[
         webhooks_allow_loopback=True,
         drain_seconds=2.0,
     )
-    platform = Platform(settings, ("agents", "tasks", "billing"), "127.0.0.1:0", {})
+    platform = Platform(settings, ("agents", "tasks", "billing", "orchestrator"), "127.0.0.1:0", {})
     await platform.start()
     redis = kit_redis.connect(redis_url)
     resources = GatewayResources(settings, platform.channels, platform.outgoing, redis, heartbeat_seconds=0.3)

@@ -41,7 +41,7 @@ async def peers() -> AsyncIterator[ScriptedPeers]:
 async def edge(peers: ScriptedPeers) -> AsyncIterator[Site]:
     """A gateway that reaches these services over the network."""
     address = f"127.0.0.1:{peers.port}"
-    channels = Channels(dict.fromkeys(("tasks", "agents", "billing"), address))
+    channels = Channels(dict.fromkeys(("tasks", "agents", "billing", "orchestrator"), address))
     settings = Settings(caller_key=_KEY, rate_limits=False, drain_seconds=0.1)
     resources = GatewayResources(settings, channels, Outgoing(CallerSigner(_KEY)), heartbeat_seconds=0.2)
     server = await serve(resources, "127.0.0.1", 0)

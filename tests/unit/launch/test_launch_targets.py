@@ -19,8 +19,8 @@ def test_an_unknown_target_is_refused() -> None:
 
 
 def test_peers_elsewhere_need_an_address_and_peers_here_do_not() -> None:
-    elsewhere = {"agents": "agents:7001", "billing": "billing:7001"}
-    settings = Settings(agents_address="agents:7001", billing_address="billing:7001", tasks_address="tasks:7001")
+    elsewhere = {name: f"{name}:7001" for name in ("agents", "billing", "orchestrator")}
+    settings = Settings(**{f"{name}_address": f"{name}:7001" for name in ("tasks", *elsewhere)})
     assert targets.addresses(["gateway", "tasks"], settings) == elsewhere
     assert targets.addresses(["billing"], settings) == {}
     assert targets.addresses(targets.ALL, Settings()) == {}
@@ -29,7 +29,8 @@ def test_peers_elsewhere_need_an_address_and_peers_here_do_not() -> None:
 def test_every_missing_address_is_named() -> None:
     with pytest.raises(CommandFailed) as caught:
         targets.addresses(["gateway"], Settings())
-    assert "PIECEWORK_AGENTS_ADDRESS and PIECEWORK_BILLING_ADDRESS and PIECEWORK_TASKS_ADDRESS" in caught.value.advice
+    names = ("AGENTS", "BILLING", "ORCHESTRATOR", "TASKS")
+    assert " and ".join(f"PIECEWORK_{name}_ADDRESS" for name in names) in caught.value.advice
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""What happens in a run, as the frames of its stream.
+
+Each `data:` line alone is one JSON object with `taskId` and a status that the client knows, so that the strictest of
+the published readers accepts every line.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from piecework.orchestrator.v1 import runs_pb2
+
+from gateway.faces.runs import render, schemas
+from gateway.faces.runs.generations import Generation
+
+_SHOWN_CHARACTERS = 600
+_OVER = frozenset({"run.completed", "run.failed", "run.canceled"})
+_ENDED = frozenset({runs_pb2.RUN_STATUS_COMPLETED, runs_pb2.RUN_STATUS_FAILED, runs_pb2.RUN_STATUS_CANCELED})
+_encode = msgspec.json.Encoder().encode
+
+HELLO = b": connected\n\n"
+
+
+class RunEvent(msgspec.Struct):
+    """The JSON of every event of a run; which fields are there depends on `type`."""
+
+    type: Literal["start", "progress", "chunk", "complete", "error"]
+    task_id: str = msgspec.field(name="taskId")
+    status: schemas.Status
+    message: str | UnsetType = UNSET
+    result: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+    model_id: str | UnsetType = UNSET
+    agent_count: int | UnsetType = UNSET
+    agent_id: int | UnsetType = UNSET
+    stage: str | UnsetType = UNSET
+    delta: str | UnsetType = UNSET
+    agent_statuses: list[schemas.AgentStatus] | UnsetType = UNSET
+    tool_usage: list[schemas.ToolEvent] | UnsetType = UNSET
+    pending_approval: schemas.PendingApproval | UnsetType | None = UNSET
+    budget_usage: schemas.BudgetUsage | UnsetType = UNSET
+    conversation_id: str | UnsetType = UNSET
+    trace_id: str | UnsetType = UNSET
+
+
+def is_over(message: runs_pb2.WatchRunResponse) -> bool:
+    """Tell whether nothing comes after a message."""
+    return message.type in _OVER
+
+
+def has_ended(run: runs_pb2.Run) -> bool:
+    """Tell whether a run is over."""
+    return run.status in _ENDED
+
+
+class RunFrames:
+    """Makes the frames of one stream, and remembers what single messages leave out.
+
+    Args:
+        client: what the client understands.
+    """
+
+    def __init__(self, client: Generation) -> None:
+        self._client = client
+        self._results: dict[str, str] = {}
+
+    def __call__(self, message: runs_pb2.WatchRunResponse) -> bytes:
+        """Return the bytes of a message; none for one that says nothing to clients."""
+        if message.type == "position":
+            return b""
+        run = message.run
+        if message.delta and not message.seq:
+            return self._chunk(message)
+        self._complete(run)
+        name, event = self._event(message.type, run)
+        cursor = b"id: %d\n" % message.seq if message.seq else b""
+        return b"%bevent: %b\ndata: %b\n\n" % (cursor, name.encode(), _encode(event))
+
+    def _event(self, kind: str, run: runs_pb2.Run) -> tuple[str, RunEvent]:
+        if kind in _OVER:
+            return self._end(run)
+        fields = render.outcome(run, self._client)
+        if kind == "run.started":
+            count = sum(step.kind == runs_pb2.STEP_KIND_AGENT for step in run.steps)
+            event = RunEvent("start", **fields, model_id=run.model_id or UNSET, agent_count=count or UNSET)
+            return "start", event
+        event = RunEvent(
+            "progress",
+            **fields,
+            agent_statuses=render.agents(run, _SHOWN_CHARACTERS),
+            tool_usage=render.tools(run) or UNSET,
+            pending_approval=render.approval(run) or None,
+            budget_usage=render.budget(run.budget),
+        )
+        return "progress", event
+
+    def _end(self, run: runs_pb2.Run) -> tuple[str, RunEvent]:
+        fields = render.outcome(run, self._client)
+        kind: Literal["complete", "error"] = "complete" if "result" in fields else "error"
+        fields["message"] = fields.get("result") or fields["error"]
+        event = RunEvent(
+            kind,
+            **fields,
+            agent_statuses=render.agents(run, _SHOWN_CHARACTERS),
+            tool_usage=render.tools(run) or UNSET,
+            budget_usage=render.budget(run.budget),
+            conversation_id=str(run.thread_id) if run.thread_id else UNSET,
+            trace_id=run.id,
+        )
+        return kind, event
+
+    def _chunk(self, message: runs_pb2.WatchRunResponse) -> bytes:
+        run = message.run
+        step = next((each for each in run.steps if each.id == message.step_id), None)
+        is_agent = step is not None and step.kind == runs_pb2.STEP_KIND_AGENT
+        event = RunEvent(
+            "chunk",
+            run.id,
+            render.status_of(run, self._client),
+            agent_id=step.agent_index if step is not None and is_agent else UNSET,
+            stage=render.stage(step) if step is not None else UNSET,
+            delta=message.delta,
+        )
+        return b"event: chunk\ndata: %b\n\n" % _encode(event)
+
+    def _complete(self, run: runs_pb2.Run) -> None:
+        """Put the results into the steps that did not change, which messages leave out."""
+        for step in run.steps:
+            if step.result:
+                self._results[step.id] = step.result[: _SHOWN_CHARACTERS + 1]
+            elif step.id in self._results:
+                step.result = self._results[step.id]

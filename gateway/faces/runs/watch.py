@@ -1,0 +1,48 @@
+"""The events of one run, read over as many calls as it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from piecework.orchestrator.v1 import runs_pb2
+
+from gateway.call import Call
+from gateway.faces.runs.frames import has_ended, is_over
+from gateway.sse import Watch
+
+
+class RunWatch(Watch):
+    """Reads the events of a run until it is over.
+
+    Args:
+        call: the request on whose behalf they are read.
+        run_id: the run.
+        after: read what came after this number; 0 for all of it.
+    """
+
+    def __init__(self, call: Call, run_id: str, after: int) -> None:
+        super().__init__(call, run_id, after)
+        self._over = False
+        self._told = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the run was over when the service was asked."""
+        return self._over
+
+    @property
+    def complete(self) -> bool:
+        """Whether its end was read."""
+        return self._told
+
+    def _begin(self, options: Any) -> Any:
+        request = runs_pb2.WatchRunRequest(run_id=self._stream, after_seq=self.after or 0)
+        return self._call.peers.runs.WatchRun(request, **options)
+
+    def _position_of(self, first: Any) -> int:
+        self._over = has_ended(first.run)
+        return int(first.seq)
+
+    def _seq_of(self, message: Any) -> int | None:
+        self._told = self._told or is_over(message)
+        return int(message.seq)

@@ -28,7 +28,9 @@ async def get_usage(call: Call) -> schemas.Usage:
     use, plan, keys = await asyncio.gather(_usage(call), _plan(call), _keys(call))
     counted = {each.window: each for each in use.counted}
     limits: dict[int, int] = {each.window: each.runs for each in plan.limits}
-    used: dict[int, int] = {window: counted[window].used if window in counted else 0 for window in (_HOUR, _DAY, _WEEK, _MONTH)}
+    used: dict[int, int] = {
+        window: counted[window].used if window in counted else 0 for window in (_HOUR, _DAY, _WEEK, _MONTH)
+    }
     quota = limits.get(_MONTH, 0)
     end = counted[_MONTH].resets_at if _MONTH in counted else Timestamp()
     return schemas.Usage(
@@ -127,8 +129,11 @@ def _begin_of_month(end: Timestamp) -> Timestamp:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of the account."""
+    return [*_reads(rows), *_changes(rows)]
+
+
+def _reads(rows: Rows) -> list[Route]:
     tag = {"tag": "Usage and keys"}
-    ended = {"answer": schemas.Told, "request": identity_pb2.RevokeOperatorKeyRequest, "errors": (400, 403, 404), **tag}
     return [
         *rows.under_bases(
             "GET",
@@ -150,6 +155,13 @@ def routes(rows: Rows) -> list[Route]:
             errors=(403, 503),
             **tag,
         ),
+    ]
+
+
+def _changes(rows: Rows) -> list[Route]:
+    tag = {"tag": "Usage and keys"}
+    ended = {"answer": schemas.Told, "request": identity_pb2.RevokeOperatorKeyRequest, "errors": (400, 403, 404), **tag}
+    return [
         *rows.under_bases(
             "POST",
             "/keys",

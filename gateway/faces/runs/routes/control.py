@@ -54,6 +54,10 @@ def _named(call: Call) -> runs_pb2.AnswerApprovalRequest:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of control."""
+    return [*_changes(rows), *_reads(rows)]
+
+
+def _changes(rows: Rows) -> list[Route]:
     tag = {"tag": "Runs under way"}
     return [
         *rows.at(
@@ -81,6 +85,12 @@ def routes(rows: Rows) -> list[Route]:
             errors=WRITE,
             **tag,
         ),
+    ]
+
+
+def _reads(rows: Rows) -> list[Route]:
+    tag = {"tag": "Runs under way"}
+    return [
         *rows.at(
             [f"{_TASK}/trace"],
             "GET",

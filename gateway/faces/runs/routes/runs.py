@@ -61,7 +61,10 @@ async def get_result(call: Call) -> schemas.TaskOutcome:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of runs."""
-    runs = Runs(rows)
+    return [*_reads(rows), *_starts(rows, Runs(rows))]
+
+
+def _reads(rows: Rows) -> list[Route]:
     by_id = {"request": runs_pb2.GetRunRequest, "places": {"task_id": "run_id"}, "errors": READ, "tag": "Runs"}
     return [
         *rows.under_bases(
@@ -84,6 +87,19 @@ def routes(rows: Rows) -> list[Route]:
             answer=schemas.TaskOutcome,
             **by_id,
         ),
+    ]
+
+
+def _starts(rows: Rows, runs: Runs) -> list[Route]:
+    start = {
+        "request": runs_pb2.StartRunRequest,
+        "places": options.PLACES,
+        "body": NewRun,
+        "errors": LIMITED,
+        "idempotent": True,
+        "description": _OPTIONS,
+    }
+    return [
         *rows.under_bases(
             "POST",
             "/run",
@@ -91,13 +107,8 @@ def routes(rows: Rows) -> list[Route]:
             "Begin a run of several agents on one prompt",
             runs.start,
             answer=schemas.TaskOutcome,
-            request=runs_pb2.StartRunRequest,
-            places=options.PLACES,
-            body=NewRun,
-            errors=LIMITED,
-            idempotent=True,
+            **start,
             tag="Runs",
-            description=_OPTIONS,
         ),
         *rows.under_bases(
             "POST",
@@ -106,12 +117,7 @@ def routes(rows: Rows) -> list[Route]:
             "Begin a run that continues a thread",
             runs.start_in_thread,
             answer=schemas.ThreadTask,
-            request=runs_pb2.StartRunRequest,
-            places=options.PLACES,
-            body=NewRun,
-            errors=LIMITED,
-            idempotent=True,
+            **start,
             tag="Threads",
-            description=_OPTIONS,
         ),
     ]

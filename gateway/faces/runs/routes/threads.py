@@ -49,7 +49,10 @@ async def list_messages(call: Call) -> store_schemas.ConversationMessages:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of threads."""
-    by_id = {"errors": READ, "tag": "Threads"}
+    return [*_all(rows), *_single(rows)]
+
+
+def _all(rows: Rows) -> list[Route]:
     return [
         *rows.under_bases(
             "POST",
@@ -78,6 +81,12 @@ def routes(rows: Rows) -> list[Route]:
             errors=(400, 403),
             tag="Threads",
         ),
+    ]
+
+
+def _single(rows: Rows) -> list[Route]:
+    by_id = {"errors": READ, "tag": "Threads"}
+    return [
         *rows.under_bases(
             "GET",
             _PATH,

@@ -14,12 +14,14 @@ from pymongo.errors import DuplicateKeyError
 from kit.mongo import ensure_indexes, is_duplicate, translated
 from services.tasks.market.documents import to_document
 from services.tasks.market.errors import duplicate_claim
-from services.tasks.market.model import ACCEPTED, PENDING, REJECTED, Claim
+from services.tasks.market.model import ACCEPTED, PENDING, REJECTED, WITHDRAWN, Claim
 from services.tasks.market.store.writes import Stale, Write
 
 COLLECTION = "market_claims"
+_ALIVE, _OVER = [PENDING, ACCEPTED], [REJECTED, WITHDRAWN]
+_MAX_LISTED = 1_000  # a message carries 16 MiB, a claim up to 4 kB
 _INDEXES = (
-    IndexModel([("task_id", ASCENDING), ("_id", ASCENDING)], name="task"),
+    IndexModel([("task_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)], name="task_status"),
     IndexModel([("agent_id", ASCENDING), ("_id", DESCENDING)], name="agent"),
     IndexModel([("agent_id", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)], name="agent_status"),
     IndexModel(
@@ -65,9 +67,13 @@ class ClaimStore:
 
     @translated()
     async def of_task(self, task_id: int) -> list[Claim]:
-        """Return the claims of a task, oldest first."""
-        cursor = self._claims.find({"task_id": task_id}).sort("_id", ASCENDING)
-        return [msgspec.convert(document, Claim) for document in await cursor.to_list()]
+        """Return the claims of a task, oldest first, 1,000 at the most.
+
+        What can be decided on goes before what is over: nobody can hide an offer behind others that it takes back.
+        """
+        alive = await self._newest(task_id, _ALIVE, _MAX_LISTED)
+        over = await self._newest(task_id, _OVER, _MAX_LISTED - len(alive)) if len(alive) < _MAX_LISTED else []
+        return sorted(alive + over, key=lambda claim: claim.id)
 
     def insertion(self, claim: Claim) -> Write:
         """Return the write that stores a new claim; it refuses with DUPLICATE_CLAIM."""
@@ -98,7 +104,7 @@ class ClaimStore:
         """Return the write that rejects what is pending of a task, and what is accepted too if asked for."""
 
         async def write(session: AsyncClientSession) -> None:
-            status = {"$in": [PENDING, ACCEPTED]} if accepted else PENDING
+            status = {"$in": _ALIVE} if accepted else PENDING
             await self._claims.update_many(
                 {"task_id": task_id, "status": status},
                 {"$set": {"status": REJECTED, "updated_at": now}},
@@ -106,3 +112,8 @@ class ClaimStore:
             )
 
         return write
+
+    async def _newest(self, task_id: int, statuses: list[str], limit: int) -> list[Claim]:
+        query = {"task_id": task_id, "status": {"$in": statuses}}
+        cursor = self._claims.find(query).sort("_id", DESCENDING).limit(limit)
+        return [msgspec.convert(document, Claim) for document in await cursor.to_list()]

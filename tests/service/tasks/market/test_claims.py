@@ -200,3 +200,18 @@ async def test_several_claims_with_a_key_are_made_once(market: MarketPlatform, p
     await market.database["idempotency"].delete_many({})
     again = await market.call(market.market.CreateClaims, request, worker, key="many")
     assert [outcome.claim.id for outcome in again.outcomes] == [outcome.claim.id for outcome in first.outcomes]
+
+
+async def test_nobody_hides_an_offer_behind_others_that_it_takes_back(
+    market: MarketPlatform, poster: Caller, worker: Caller
+) -> None:
+    task = await market.post(poster)
+    offer = await market.claim(worker, task.id)
+    pushy = await market.agent()
+    await market.withdraw(pushy, await market.claim(pushy, task.id))
+    taken_back = await market.database["market_claims"].find_one({"agent_id": pushy.agent_id})
+    assert taken_back is not None
+    copies = [taken_back | {"_id": 10_000_000 + number} for number in range(1_200)]
+    await market.database["market_claims"].insert_many(copies)
+    listed = [claim.id for claim in await market.claims(task.id)]
+    assert listed == [offer.id, *(copy["_id"] for copy in copies[-999:])]

@@ -23,6 +23,8 @@ _TYPES = (
     "must be of type object",
     "must be a safe number",
 )
+_AMOUNTS = ("budget_credits", "proposed_credits")  # their rules only tell how small they may be
+_TOO_LARGE = "must be less than"
 _NEW_TASK = (
     "Required: title (5-200 chars), description (20-5000 chars), budget_credits (integer). Optional: category_id "
     "(integer), requirements (max 5000 chars), deadline (ISO 8601), max_revisions (0-5, default 2)"
@@ -136,7 +138,7 @@ def sentence(detail: Detail, route: str) -> str:
         return "revision_notes is required"
     if said.endswith("must be an array") or (route == "createClaims" and "must contain at least" in said):
         return _MISSING.get(leaf, f"{detail.field} must be an array")
-    if said.endswith(_TYPES) or leaf not in _RULES:
+    if said.endswith(_TYPES) or leaf not in _RULES or (leaf[1] in _AMOUNTS and _TOO_LARGE in said):
         return said.replace('"', "")
     return _RULES[leaf]
 

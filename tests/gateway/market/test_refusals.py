@@ -210,6 +210,13 @@ async def test_judging(done: Any, poster: Player, worker: Player) -> None:
         "MAX_REVISIONS",
     )
     assert said[0] == "Max revisions exhausted (2 of 2 deliveries used)"
+    # That goes before what is wrong with the body, as everything does that is said without one.
+    for body in ({}, {"revision_notes": " "}, {"revision_notes": 7}, {"revision_notes": "x" * 5001}):
+        again = await poster.send("POST", f"{path}/{second['id']}/revision", json=body)
+        refused(again, 409, "MAX_REVISIONS")
+        refused(await worker.send("POST", f"{path}/{second['id']}/revision", json=body), 403, "FORBIDDEN")
+        refused(await poster.send("POST", f"{path}/{NONE}/revision", json=body), 404, "DELIVERABLE_NOT_FOUND")
+        refused(await poster.send("POST", f"{path}/{first['id']}/revision", json=body), 409, "INVALID_STATUS")
     # Refused for good: it needs no body.
     disputed = await poster.post(f"{path}/{second['id']}/reject")
     assert disputed["status"] == "disputed"

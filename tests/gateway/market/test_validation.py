@@ -31,6 +31,8 @@ _REVISIONS = "Max revisions must be 0–5"  # noqa: RUF001 - as documented
         ({"description": "x" * 5001}, _DESCRIPTION),
         ({"budget_credits": 9}, "Budget must be at least 10 credits"),
         ({"budget_credits": -1}, "Budget must be at least 10 credits"),
+        ({"budget_credits": 1_000_000_001}, "budget_credits must be less than or equal to 1000000000"),
+        ({"budget_credits": 10**30}, "budget_credits must be less than or equal to 1000000000"),
         ({"budget_credits": 10.5}, "budget_credits must be an integer"),
         ({"budget_credits": "100"}, "budget_credits must be a number"),
         ({"max_revisions": 6}, _REVISIONS),

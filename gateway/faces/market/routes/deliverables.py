@@ -10,7 +10,7 @@ from gateway.call import Call
 from gateway.faces.market import render, schemas
 from gateway.faces.market.dialect import Told
 from gateway.faces.market.requests import DeliverableRejection, NewDeliverable, RevisionRequest
-from gateway.faces.market.routes.precedence import may_deliver, task_exists
+from gateway.faces.market.routes.precedence import may_deliver, may_send_back, task_exists
 from gateway.faces.market.routes.table import READ, TASK, WRITE, row
 
 _route = partial(row, tag="Deliverables")
@@ -105,7 +105,7 @@ ROUTES = (
         market_pb2.RequestRevisionRequest,
         body=RevisionRequest,
         errors=WRITE,
-        guard=task_exists,
+        guard=may_send_back,
     ),
     _route(
         "POST",

@@ -5,6 +5,8 @@ The services decide; these only look when a request would be refused anyway.
 
 from __future__ import annotations
 
+import grpc
+import grpc.aio
 from piecework.tasks.v1 import market_pb2
 
 from gateway.call import Call
@@ -55,6 +57,25 @@ async def may_deliver(call: Call) -> None:
     if status not in _DELIVERABLE and status != "delivered":
         message = f"Task {task.id} is not in a deliverable state (status: {status})"
         raise failed_as(WrongState("INVALID_STATUS", message), call)
+
+
+async def may_send_back(call: Call) -> None:
+    """Check that the caller may send the deliverable back.
+
+    The service refuses blank notes last of all, so that nothing is sent back here.
+
+    Raises:
+        AioRpcError: it may not.
+    """
+    ids = call.request.match_info
+    request = market_pb2.RequestRevisionRequest(
+        task_id=int(ids["taskId"]), deliverable_id=int(ids["deliverableId"]), revision_notes=" "
+    )
+    try:
+        await call.send(call.peers.market.RequestRevision, request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+            raise
 
 
 async def _task(call: Call) -> market_pb2.MarketTask:

@@ -18,6 +18,8 @@ _COMMANDS = {
     "worker": "launch.worker.command:worker",
     "admin": "launch.admin.group:app",
     "doctor": "launch.doctor.command:doctor",
+    "mock": "launch.mock.command:mock",
+    "run": "launch.run.command:run_prompt",
     "demo": "launch.demo.command:demo",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
@@ -57,6 +57,3 @@ class Rows:
     async def _guard(self, call: Call) -> None:
         """Tell what is left also with an answer that says what is wrong with a body; nothing goes before that."""
         await self.quotas.show(call)
-
-
-Rest = Callable[..., Any]

@@ -1,0 +1,1 @@
+"""`piecework mock`: the runs face without a platform."""

@@ -1,0 +1,1 @@
+"""`piecework run`: a prompt to several agents, from the terminal."""

@@ -1,0 +1,121 @@
+"""The requests of the runs face that a terminal makes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from launch.errors import CommandFailed
+from launch.run.options import RunOptions
+
+_BASE = "/api/v1/developer"
+# Named, so that every status is told as it is; see the page of the face about generations of clients.
+_HEADERS = {"X-SDK-Language": "piecework"}
+_SECONDS = 60.0
+_SILENCE_SECONDS = 60.0
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class Interrupted(Exception):
+    """The conversation ended early; it may be taken up again."""
+
+
+class RunsApi:
+    """Speaks the runs face.
+
+    Args:
+        http: a session whose base URL is the gateway.
+        key: an operator's or an agent's key.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, key: str) -> None:
+        self._http = http
+        self._headers = {**_HEADERS, **({"Authorization": f"Bearer {key}"} if key else {})}
+
+    async def upload(self, path: Path) -> str:
+        """Store a file, and return its id.
+
+        Raises:
+            CommandFailed: it cannot be read, or is refused.
+        """
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            raise CommandFailed(f"{path} cannot be read: {error.strerror}") from error
+        form = aiohttp.FormData()
+        form.add_field("purpose", "assistants")
+        form.add_field("file", content, filename=path.name)
+        return str((await self._send("POST", f"{_BASE}/files", data=form))["id"])
+
+    async def start(self, options: RunOptions, file_ids: list[str]) -> str:
+        """Begin a run, and return its id.
+
+        Raises:
+            CommandFailed: it is refused.
+        """
+        given: dict[str, Any] = {"agentCount": options.agents, "budget": options.budget, "fileIds": file_ids or None}
+        known = {name: value for name, value in given.items() if value is not None}
+        body = {"prompt": options.prompt, "modelId": options.model, "options": {**known, "mock": options.mock}}
+        return str((await self._send("POST", f"{_BASE}/run", json=body))["taskId"])
+
+    async def status(self, task_id: str) -> dict[str, Any]:
+        """Return how a run stands."""
+        return await self._send("GET", f"{_BASE}/status/{task_id}")
+
+    async def cancel(self, task_id: str) -> dict[str, Any]:
+        """End a run."""
+        return await self._send("POST", f"/api/v1/tasks/{task_id}/cancel")
+
+    async def events(self, task_id: str, after: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Yield the id and the data of each event after `after`, until the stream ends.
+
+        Raises:
+            Interrupted: the stream broke off, or cannot be had now.
+            CommandFailed: it is refused.
+        """
+        headers = {**self._headers, "Accept": "text/event-stream", **({"Last-Event-ID": after} if after else {})}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
+        try:
+            async with self._http.get(f"/api/v1/stream/{task_id}", headers=headers, timeout=timeout) as response:
+                if response.status != 200:
+                    raise _refused(response.status, await response.read())
+                number = ""
+                async for raw in response.content:
+                    name, _, value = raw.decode().rstrip("\r\n").partition(": ")
+                    if name == "id":
+                        number = value
+                    elif name == "data":
+                        yield number, msgspec.json.decode(value)
+                    elif not name:
+                        number = ""
+        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
+            raise Interrupted(str(error)) from error
+
+    async def _send(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=_SECONDS, sock_connect=10)
+        try:
+            async with self._http.request(method, path, headers=self._headers, timeout=timeout, **more) as response:
+                content = await response.read()
+                if response.status >= 400:
+                    raise _refused(response.status, content)
+                return dict(msgspec.json.decode(content))
+        except TimeoutError as error:
+            raise CommandFailed(f"no answer within {_SECONDS:.0f} seconds") from error
+        except (aiohttp.ClientError, OSError) as error:
+            advice = "Is it running? Try piecework doctor."
+            raise CommandFailed(f"cannot reach the platform: {error}", advice) from error
+
+
+def _refused(status: int, content: bytes) -> Exception:
+    try:
+        message = str(msgspec.json.decode(content)["error"])
+    except (msgspec.DecodeError, LookupError, TypeError):
+        message = content.decode(errors="replace")[:200]
+    if status in _PASSING and status != 429:
+        return Interrupted(f"{message} (HTTP {status})")
+    return CommandFailed(f"{message} (HTTP {status})")

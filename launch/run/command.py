@@ -1,0 +1,123 @@
+"""`piecework run`: its options, and what its exit status says."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+
+from launch import places
+from launch.credentials import Credentials
+from launch.errors import CommandFailed
+from launch.loop import run
+from launch.run.api import RunsApi
+from launch.run.follow import follow
+from launch.run.options import RunOptions
+from launch.run.view import Lines, Panel, View
+from launch.signals import StopSignals
+from launch.terminal import err, say
+from launch.worker.environment import KEY_VARIABLE, URL_VARIABLE
+
+_CANCELED_STATUS = 130
+
+
+def run_prompt(
+    prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from standard input.")],
+    model: Annotated[str | None, typer.Option(help="Id of the model; see /api/v1/models.")] = None,
+    agents: Annotated[int | None, typer.Option(min=1, max=16, help="How many agents.")] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Credits that it may spend.")] = None,
+    file: Annotated[list[Path] | None, typer.Option(help="A file that the agents may read; may be repeated.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory of a `piecework up`: its address and key.")] = None,
+    url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Address of the gateway.")] = None,
+    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of an operator.")] = None,
+    *,
+    mock: Annotated[bool, typer.Option("--mock", help="Use the built-in mock model.")] = False,
+) -> None:
+    """Ask several agents at once, watch them work, and print their answer on standard output.
+
+    Status 0: it completed. 1: it failed, or was refused. 130: it was canceled; Ctrl-C cancels it.
+    """
+    gateway, secret = _platform(url, key, data_dir)
+    text = typer.get_text_stream("stdin").read() if prompt == "-" else prompt
+    if not text.strip():
+        raise CommandFailed("the prompt is empty", status=2)
+    run(_ask(RunOptions(gateway, secret, text, model, agents, budget, tuple(file or ()), mock)))
+
+
+async def _ask(options: RunOptions) -> None:
+    signals = StopSignals()
+    async with aiohttp.ClientSession(options.url) as http:
+        api = RunsApi(http, options.key)
+        file_ids = [await api.upload(path) for path in options.files]
+        task_id = await api.start(options, file_ids)
+        view: View = Panel(err) if err.is_terminal else Lines(err)
+        try:
+            following = asyncio.create_task(follow(api, task_id, view))
+            asked = asyncio.create_task(signals.asked.wait())
+            await asyncio.wait({following, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                view.note("canceling")
+                await api.cancel(task_id)
+                await asyncio.wait(
+                    {following, asyncio.create_task(signals.pressed.wait())}, return_when="FIRST_COMPLETED"
+                )
+            if not following.done():
+                following.cancel()
+                raise CommandFailed("stopped", status=_CANCELED_STATUS)
+            asked.cancel()
+            state = await following
+        finally:
+            view.close()
+    _tell(state)
+
+
+def _tell(state: dict[str, Any]) -> None:
+    """Print the answer, and on standard error what it took.
+
+    Raises:
+        CommandFailed: there is none.
+    """
+    for warning in state.get("warnings", ()):
+        err.print(warning, style="yellow", markup=False)
+    spent = state.get("budgetUsage", {}).get("consumedCredits", 0)
+    seconds = max(0, state.get("updatedAt", 0) - state.get("started", 0))
+    agents = len(state.get("agentStatuses", ()))
+    took = f"{agents} agents, {spent} credits, {seconds} s, {state['taskId']}"
+    if state["status"] == "completed":
+        say(state["result"])
+        err.print(took, style="dim", markup=False)
+        return
+    canceled = state["status"] == "canceled"
+    reason = state.get("error") or "it did not complete"
+    raise CommandFailed(reason, took, status=_CANCELED_STATUS if canceled else 1)
+
+
+def _platform(url: str | None, key: str | None, data_dir: Path | None) -> tuple[str, str]:
+    """Return the address and the key: those that were given, the rest from a data directory.
+
+    Raises:
+        CommandFailed: there is no address.
+    """
+    if url and data_dir is None and key:
+        return _address(url), key
+    folder = places.DataDirectory(places.choose(data_dir))
+    found = places.read(folder.credentials, Credentials)
+    if found is None:
+        if url:
+            return _address(url), key or ""
+        raise CommandFailed(
+            f"no platform to run on: {folder.credentials} does not exist",
+            "Start one with `piecework up`, or name one with --url and --key.",
+        )
+    # The key of that platform is nobody else's business.
+    own = found.operators[0].key if not url or url.rstrip("/") == found.gateway.rstrip("/") else ""
+    return _address(url or found.gateway), key or own
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise CommandFailed(f"{url} is not an address", "It begins with http:// or https://.")
+    return url.rstrip("/")

@@ -16,14 +16,16 @@ def main() -> int:
     """Run the benchmark; 0 when everything could be measured, however slow it was, else 1."""
     parser = argparse.ArgumentParser(prog="bench", description="Piecework beside an echo, a floor and its peers.")
     parser.add_argument("--quick", action="store_true", help="small counts, one round: under two minutes")
-    parser.add_argument("--only", choices=run.PARTS, help="leave the other part out; nothing is kept in bench/results/")
+    parser.add_argument("--only", choices=run.PARTS, help="leave the others out; of them only market is kept")
     arguments = parser.parse_args()
     console = Console(width=max(Console().width, 150))
     parts = (arguments.only,) if arguments.only else run.PARTS
     plan, mode = (QUICK, "quick") if arguments.quick else (FULL, "full")
+    if arguments.only == "market":
+        mode = "market-quick" if arguments.quick else "market"
     outcome = run.run(plan, mode, parts, lambda line: console.print(line, style="dim", markup=False, highlight=False))
     report.show(outcome, console)
-    if not arguments.only:
+    if arguments.only in (None, "market"):
         for path in report.write(outcome):
             console.print(f"written: {path.relative_to(ROOT)}", markup=False)
     return 1 if outcome.not_measured else 0

@@ -1,4 +1,4 @@
-"""Processor time of processes, from outside: a cost that moves less with other load on the machine than a rate does."""
+"""Processor time and memory of processes, from outside: a cost that moves less with other load than a rate does."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def _ticks(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[11]) + int(fields[12])
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is in RAM; 0 where the kernel does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

@@ -12,8 +12,10 @@ import time
 import msgspec
 import uvloop
 
-from bench.jobs import Drain, GrpcDrain, Job, Repeat, Wait, Watch
+from bench.jobs import Drain, GrpcDrain, Job, Repeat, Wait
 from bench.load import Clock, Connection, Series, Stopwatch, closed_loop, request
+from bench.market import deals, live, pages
+from bench.market.jobs import Deals, Live, Pages
 
 
 class _Id(msgspec.Struct):
@@ -103,6 +105,12 @@ async def dispatch(job: Job) -> dict[str, Series]:
         return await drain(job)
     if isinstance(job, Wait):
         return await wait(job)
+    if isinstance(job, Pages):
+        return await pages.run(job)
+    if isinstance(job, Deals):
+        return await deals.run(job)
+    if isinstance(job, Live):
+        return await live.run(job)
     if isinstance(job, GrpcDrain):
         from bench import grpc_drain  # imports grpc, which the HTTP scenarios need not load
 
@@ -114,7 +122,7 @@ async def dispatch(job: Job) -> dict[str, Series]:
 
 def main() -> None:
     """Run the job on standard input."""
-    job: Repeat | Drain | GrpcDrain | Wait | Watch = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(dispatch(job))))
 
 

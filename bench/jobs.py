@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from bench.load import Bounds, Series, Site
+from bench.market.jobs import Deals, Live, Pages
 
 JOB_TIMEOUT_SECONDS = 300
 
@@ -56,7 +57,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     body: str
 
 
-Job = Repeat | Drain | GrpcDrain | Wait | Watch
+Job = Repeat | Drain | GrpcDrain | Wait | Watch | Pages | Deals | Live
 
 
 def run(job: Job) -> dict[str, Series]:

@@ -6,6 +6,7 @@ import msgspec
 
 from bench.extras import Waiting
 from bench.load import Series
+from bench.market.scenes import Market
 from bench.peers.race import PeerRun
 from bench.rounds import Rounds
 
@@ -19,6 +20,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         small: tasks stored at the small level.
         large: tasks stored at the large level.
         stats: reads of project stats, by tasks stored.
+        market: None when it was left out.
         not_measured: what could not be measured, with the reason.
         seconds: how long the run took.
     """
@@ -32,5 +34,6 @@ class Outcome(msgspec.Struct, kw_only=True):
     waiting: Waiting | None = None
     stats: dict[int, Series] = {}
     events: Series | None = None
+    market: Market | None = None
     not_measured: list[str] = []
     seconds: float = 0.0

@@ -25,6 +25,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         wait_seconds: how long workers wait on an empty queue.
         peer_tasks: tasks that each peer enqueues and drains.
         peer_runs: how often; the best run counts.
+        market_tasks: tasks in the market.
+        market_seconds: how long each kind of list and search is asked for.
+        deals: tasks that are posted, claimed, delivered and paid.
+        live_streams: event streams that are open at once; ten operators share them, a hundred each at the most.
+        live_events: events that are timed while they are open.
+        live_per_second: the pace of these events.
     """
 
     rounds: int
@@ -43,6 +49,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: int
     peer_tasks: int
     peer_runs: int
+    market_tasks: int
+    market_seconds: float
+    deals: int
+    live_streams: int
+    live_events: int
+    live_per_second: float
 
 
 FULL = Plan(
@@ -62,6 +74,12 @@ FULL = Plan(
     wait_seconds=14,
     peer_tasks=3_000,
     peer_runs=2,
+    market_tasks=100_000,
+    market_seconds=4.0,
+    deals=800,
+    live_streams=1_000,
+    live_events=500,
+    live_per_second=50.0,
 )
 QUICK = Plan(
     rounds=1,
@@ -80,4 +98,10 @@ QUICK = Plan(
     wait_seconds=9,
     peer_tasks=1_000,
     peer_runs=1,
+    market_tasks=10_000,
+    market_seconds=1.0,
+    deals=200,
+    live_streams=200,
+    live_events=100,
+    live_per_second=50.0,
 )

@@ -6,7 +6,7 @@ import http.client
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,12 +107,17 @@ def _environment(mongodb_uri: str, redis_url: str, **settings: str) -> dict[str,
     return python | stores | given
 
 
+def _nothing(_uri: str) -> None:
+    """Leave the database empty."""
+
+
 @contextmanager
-def one_process(folder: Path) -> Iterator[Platform]:
-    """`piecework up` on engines that journal to `folder`."""
+def one_process(folder: Path, fill: Callable[[str], None] = _nothing) -> Iterator[Platform]:
+    """`piecework up` on engines that journal to `folder`; `fill` gets the URI of the database before it starts."""
     folder.mkdir(parents=True)
     data = DataDirectory(folder / "data")
     with engines.mongodb(folder) as mongodb, engines.cache(folder) as redis_url:
+        fill(mongodb.uri)
         environment = _environment(mongodb.uri, redis_url)
         command = [COMMAND, "up", "--port", "0", "--rate-limits", "off", "--data-dir", str(data.path)]
         log = folder / "piecework.log"

@@ -13,6 +13,7 @@ import msgspec
 
 from bench import engines, extras, facts, product
 from bench.load import Site
+from bench.market.scenes import Market, Scenes
 from bench.outcome import Outcome
 from bench.peers import race
 from bench.plan import Plan
@@ -20,13 +21,13 @@ from bench.product import Platform
 from bench.scenarios import Level, Stage
 
 Say = Callable[[str], None]
-PARTS = ("peers", "product")
+PARTS = ("peers", "product", "market")
 
 
 def run(plan: Plan, mode: str, parts: tuple[str, ...], say: Say) -> Outcome:
     """Measure `parts` and return what was found.
 
-    The echo and the floor are always measured. A part that fails is told in `not_measured`; the others go on.
+    The echo and the floor are measured with `product`. A part that fails is told in `not_measured`; the others go on.
     """
     begun = time.monotonic()
     outcome = Outcome(mode=mode, facts=facts.gather(), small=plan.small, large=plan.large)
@@ -37,8 +38,11 @@ def run(plan: Plan, mode: str, parts: tuple[str, ...], say: Say) -> Outcome:
             for peer in race.PEERS:
                 with _told(outcome, f"{peer.name}"):
                     _race(outcome, peer, folder / "peers", plan, say)
-        with _told(outcome, "Piecework, the echo and the floor"):
-            _compare(outcome, folder, plan, parts, say)
+        if "product" in parts:
+            with _told(outcome, "Piecework, the echo and the floor"):
+                _compare(outcome, folder, plan, say)
+        if "market" in parts:
+            _market(outcome, folder, plan, say)
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -106,20 +110,28 @@ def _server(folder: Path, module: str, *arguments: str) -> Iterator[Site]:
         yield Site(host="127.0.0.1", port=port, server_pids=(pid,))
 
 
-def _compare(outcome: Outcome, folder: Path, plan: Plan, parts: tuple[str, ...], say: Say) -> None:
+def _compare(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
     with ExitStack() as stack:
         field = _Field(stack, folder)
         stage = Stage(plan, field.echo, outcome.rounds, say)
-        if "product" in parts:
-            say(f"starting Piecework twice; storing {plan.small:,} and {plan.large:,} tasks")
-            with _told(outcome, "Piecework in one process"):
-                field.add_levels(plan)
-            with _told(outcome, "Piecework as two processes"):
-                field.add_pair()
+        say(f"starting Piecework twice; storing {plan.small:,} and {plan.large:,} tasks")
+        with _told(outcome, "Piecework in one process"):
+            field.add_levels(plan)
+        with _told(outcome, "Piecework as two processes"):
+            field.add_pair()
         for number in range(plan.rounds):
             stage.number = number
             _round(outcome, stage, field)
         _finish(outcome, field.levels, plan, say)
+
+
+def _market(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
+    outcome.market = Market(stored=plan.market_tasks)
+    scenes = Scenes(plan, outcome.market, say)
+    with _told(outcome, "the market in one process"):
+        scenes.full(folder / "market")
+    with _told(outcome, "streams of a gateway of its own"):
+        scenes.parted(folder / "market-apart")
 
 
 def _round(outcome: Outcome, stage: Stage, field: _Field) -> None:

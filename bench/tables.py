@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bench.load import Series
+from bench.market import tables as market
 from bench.outcome import Outcome
 from bench.rounds import Key
 from bench.targets import base_of, judge
@@ -23,7 +24,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 def tables(outcome: Outcome) -> list[Table]:
     """Every table that has rows, targets first."""
-    found = (_targets(outcome), _measurements(outcome), _peers(outcome), _extras(outcome))
+    found = (_targets(outcome), _measurements(outcome), _peers(outcome), _extras(outcome), *_market(outcome))
     return [table for table in found if table.rows]
 
 
@@ -146,6 +147,13 @@ def _extras(outcome: Outcome) -> Table:
             )
     note = "The server's own counts hold heartbeats, leadership renewals, change-stream getMores and the probe itself."
     return Table(title="Waiting, reading, watching", columns=("what", "measured"), rows=rows, note=note)
+
+
+def _market(outcome: Outcome) -> Iterator[Table]:
+    if outcome.market is not None:
+        rows, live = list(market.rows(outcome.market)), list(market.live_rows(outcome.market))
+        yield Table(title="The market", columns=market.COLUMNS, rows=rows, note=market.NOTE)
+        yield Table(title="Live events of the market", columns=market.LIVE_COLUMNS, rows=live, note=market.LIVE_NOTE)
 
 
 def percentile(series: Series, share: float) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bench.market import tables as market
 from bench.outcome import Outcome
 from bench.rounds import Key
 from bench.scenarios import (
@@ -51,7 +52,10 @@ def base_of(key: Key) -> Key | None:
 
 def judge(outcome: Outcome) -> list[Verdict]:
     """Every target with its value."""
-    return [*_of_echo(outcome), *_of_floor(outcome), *_of_peers(outcome), *_of_size(outcome), *_of_waiting(outcome)]
+    verdicts = [*_of_echo(outcome), *_of_floor(outcome), *_of_peers(outcome), *_of_size(outcome), *_of_waiting(outcome)]
+    if outcome.mode.startswith("market"):
+        verdicts.clear()
+    return [*verdicts, *_of_market(outcome)]
 
 
 def _at_least(target: str, value: float | None, bound: float) -> Verdict:
@@ -111,3 +115,19 @@ def _of_waiting(outcome: Outcome) -> Iterator[Verdict]:
     yield Verdict(
         target="commands on work that 64 workers waiting on an empty queue add", value=value, wanted="0", met=met
     )
+
+
+def _of_market(outcome: Outcome) -> Iterator[Verdict]:
+    found = outcome.market
+    if found is None:
+        return
+    for name, value in market.lists_within(found):
+        yield _below(f"p99 of {name}, {found.stored:,} tasks", value, market.LIST_P99_MS)
+    for run, value in market.live_within(found):
+        target = f"p99 delay, {run.streams:,} streams, {run.name}"
+        yield _below(target, value, market.LIVE_P99_MS)
+
+
+def _below(target: str, value: float | None, bound_ms: float) -> Verdict:
+    met = None if value is None else value < bound_ms
+    return Verdict(target=target, value=value, wanted=f"under {bound_ms:,.0f} ms", met=met)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gateway.routing import Buckets
 
 CALLER_RATE = "100/minute"
-REGISTRATION_RATE = "300/minute"
+# Anybody may, and each leaves an agent behind.
+REGISTRATION_RATE = "30/minute"
 _PREFIX = "/api/v1/"
 _OTHER = "other"
 _RATES = {

@@ -9,7 +9,13 @@ from gateway.faces.mcp.use import ToolUse
 from gateway.routing import Face
 from gateway.within import Within
 
+# Of messages per client address, whatever they say: reading one costs much, and needs no valid key. Who calls tools
+# meets the limits of the market long before.
+_RATE = "1200/minute"
+
 
 def face(within: Within) -> Face:
     """Return the MCP face, which calls routes of this gateway `within`."""
-    return Face("mcp", PATH, routes(Mcp(ToolUse(within, MarketDialect()))), McpDialect(), chapters=("MCP",))
+    return Face(
+        "mcp", PATH, routes(Mcp(ToolUse(within, MarketDialect()))), McpDialect(), rates=_RATE, chapters=("MCP",)
+    )

@@ -37,6 +37,8 @@ class Mcp:
     async def post(self, call: Call) -> web.StreamResponse:
         """Answer one message."""
         request = call.request
+        # The limit of messages concerns floods alone; of the market's limits the answer of a tool tells.
+        call.exchange.allowance = None
         if hdrs.AUTHORIZATION not in request.headers:
             message = "Missing Authorization header. Use: Authorization: Bearer th_agent_<your-key>"
             raise Failure(401, message, headers={"WWW-Authenticate": "Bearer"})

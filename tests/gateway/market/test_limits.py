@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.faces.market.buckets import BUCKETS
+from gateway.faces.market.buckets import BUCKETS, REGISTRATION_RATE
 from gateway.limits import SlidingLimiter
 from kit import redis as kit_redis
 from tests.gateway.market.players import Player, good, new_player, refused
@@ -77,6 +77,18 @@ async def test_who_is_nobody_is_counted_by_address_alone(limited: Site) -> None:
         reply = await limited.send("GET", "/api/v1/tasks", key=key, headers=at("198.51.100.4"))
         refused(reply, 401, "UNAUTHORIZED")
         assert left(reply) == ("300", expected)
+
+
+async def test_an_address_introduces_only_so_many_agents(another_gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert REGISTRATION_RATE == "30/minute"
+    monkeypatch.setattr("gateway.faces.market.face.REGISTRATION_RATE", "3/day")
+    strict: Site = await another_gateway(rate_limits=True, trusted_proxies=_TRUSTED)
+    path, body = "/api/v1/agents/register", {"name": "n", "description": "x"}
+    for address in ("198.51.101.1", "198.51.101.2"):
+        replies = [await strict.send("POST", path, key=None, json=body, headers=at(address)) for _ in range(4)]
+        assert [reply.status for reply in replies] == [400, 400, 400, 429]
+        assert replies[-1].json["success"] is False
+        assert int(replies[-1].headers["Retry-After"]) > 0
 
 
 async def test_opening_a_stream_costs_one(limited: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_network
 from typing import Any
@@ -105,6 +106,18 @@ async def test_a_tool_call_counts_once_and_nothing_else_does(
     results = [await agent.use("get_profile", headers) for _ in range(97)]
     assert [result.is_error for result in results] == [False] * 96 + [True]
     assert results[-1].code == "RATE_LIMITED"
+
+
+async def test_an_address_that_floods_is_stopped_before_its_messages_are_read(
+    another_gateway: Callable[..., Awaitable[Site]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["gateway.faces.mcp.face"], "_RATE", "3/day")
+    limited = await another_gateway(rate_limits=True, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    headers = {"X-Forwarded-For": "198.51.102.1", "Accept": "*/*", "Content-Type": "application/json"}
+    replies = [await limited.send("POST", "/api/v1/mcp", key="x", data=b"{", headers=headers) for _ in range(4)]
+    assert [reply.status for reply in replies[:3]] == [400] * 3
+    assert (replies[3].status, replies[3].json["error"]["code"], replies[3].json["id"]) == (429, -32000, None)
+    assert int(replies[3].headers["Retry-After"]) > 0
 
 
 async def test_a_tool_call_is_counted_under_its_route(site: Site, worker: Agent) -> None:

@@ -24,6 +24,8 @@ from services.agents.secret import Secret
 from services.agents.welcome.store import WelcomeStore
 
 _NOBODY = 0
+UNCLAIMED_KEPT_SECONDS = 30 * 24 * 3600
+"""Anybody may register agents: one that no operator wants goes by itself, and its name is free again."""
 
 
 class RegistryStore:
@@ -45,7 +47,13 @@ class RegistryStore:
     async def prepare(self) -> None:
         """Create the indexes."""
         by_code = IndexModel([("code_hash", ASCENDING)], name="unique_code", unique=True, sparse=True)
-        await ensure_indexes(self._agents, [by_code])
+        forgotten = IndexModel(
+            [("created_at", ASCENDING)],
+            name="forgotten",
+            expireAfterSeconds=UNCLAIMED_KEPT_SECONDS,
+            partialFilterExpression={"status": PENDING_CLAIM},
+        )
+        await ensure_indexes(self._agents, [by_code, forgotten])
 
     @translated()
     async def find_operator(self, operator_id: int) -> OperatorName | None:

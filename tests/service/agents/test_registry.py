@@ -194,3 +194,14 @@ async def test_a_key_of_an_operator_can_claim(agents: AgentsClient) -> None:
     caller = await agents.caller_of((await agents.new_key(owner.operator_id)).secret)
     assert caller.scopes == OPERATOR_SCOPES
     assert (await agents.claim(made.verification_code, caller)).operator.id == owner.operator_id
+
+
+async def test_only_agents_that_nobody_claims_are_forgotten(agents: AgentsClient) -> None:
+    index = (await agents.database["agents"].index_information())["forgotten"]
+    assert (index["key"], index["expireAfterSeconds"]) == ([("created_at", 1)], 30 * 24 * 3600)
+    forgotten = index["partialFilterExpression"]
+    made, (owner, _) = await agents.registered(), await an_agent(agents)
+    assert await agents.database["agents"].count_documents(forgotten) == 1
+    request = pb.ClaimAgentRequest(verification_code=made.verification_code)
+    await agents.call(agents.registry.ClaimAgent, request, owner)
+    assert await agents.database["agents"].count_documents(forgotten) == 0

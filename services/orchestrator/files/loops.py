@@ -1,0 +1,53 @@
+"""Removes what uploads and removals left behind that nobody ended."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.orchestrator.files.service import UPLOAD_SECONDS
+
+if TYPE_CHECKING:
+    from kit.clock import Clock
+    from services.orchestrator.files.store import FileStore
+
+# No upload that is under way is so old.
+_AGE = timedelta(seconds=2 * UPLOAD_SECONDS)
+_TICK_SECONDS = 60.0
+_BATCH = 100
+_log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Looks for uploads whose process has died.
+
+    Args:
+        store: where they are written down.
+        clock: the time.
+        tick_seconds: how long it rests between two looks.
+    """
+
+    def __init__(self, store: FileStore, clock: Clock, *, tick_seconds: float = _TICK_SECONDS) -> None:
+        self._store = store
+        self._clock = clock
+        self._tick_seconds = tick_seconds
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(self._tick_seconds)
+
+    async def sweep(self) -> int:
+        """Remove what is left behind; return how many there were."""
+        removed = 0
+        while found := await self._store.left_behind(self._clock.now() - _AGE, _BATCH):
+            for file_id in found:
+                await self._store.remove_open(file_id)
+            removed += len(found)
+        if removed:
+            _log.info("uploads that nobody ended were removed", uploads=removed)
+        return removed

@@ -17,6 +17,7 @@ ALL = (*SERVICES, GATEWAY)
 _PEERS: Mapping[str, tuple[str, ...]] = {
     "tasks": ("agents", "billing"),
     "agents": ("tasks", "billing"),
+    "orchestrator": ("tasks", "billing", "agents"),
     GATEWAY: ("tasks", "agents", "billing", "orchestrator"),
 }
 

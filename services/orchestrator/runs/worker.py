@@ -1,0 +1,129 @@
+"""The workers of this process: they take steps from the queues of all operators, each in its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from kit.background import end
+from kit.errors import DomainError
+from services.orchestrator.runs.service.demand import Demand, FairShare
+
+if TYPE_CHECKING:
+    from services.orchestrator.runs.model import Run
+    from services.orchestrator.runs.service.execution import Executor
+    from services.orchestrator.runs.service.ports import Leased, Work
+    from services.orchestrator.runs.store.runs import RunStore
+
+SLOTS = 32
+LOOK_SECONDS = 1.0
+SWEEP_LOOKS = 10
+_PAUSE_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Takes steps and has them done, so many at a time.
+
+    Args:
+        store: knows whose steps wait.
+        work: the queues.
+        executor: works on a step.
+        holder: names this worker.
+        slots: how many steps at a time.
+        look_seconds: how often to look for steps that nobody told this process of.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        work: Work,
+        executor: Executor,
+        holder: str,
+        *,
+        slots: int = SLOTS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._store = store
+        self._work = work
+        self._executor = executor
+        self._holder = holder
+        self._slots = slots
+        self._look_seconds = look_seconds
+        self._share = FairShare()
+        self._bell = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looks = 0
+
+    @property
+    def busy(self) -> int:
+        """How many steps are being worked on."""
+        return len(self._tasks)
+
+    def ring(self, run: Run, steps: int) -> None:
+        """Say that steps of a run wait."""
+        self.hear(Demand(run.operator_id, steps, run.weight))
+
+    def hear(self, demand: Demand) -> None:
+        """Note steps that wait."""
+        self._share.add(demand)
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; then the steps under way are given back."""
+        try:
+            while True:
+                try:
+                    await self._turn()
+                except DomainError as error:
+                    _log.warning("steps cannot be taken now", reason=error.reason)
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            await end(self._tasks)
+
+    async def look(self) -> None:
+        """Find out whose steps wait; now and then also whose workers may have died."""
+        waiting = {demand.operator_id: demand for demand in await self._store.demand()}
+        if self._looks % SWEEP_LOOKS == 0:
+            for demand in await self._store.interrupted():
+                waiting.setdefault(demand.operator_id, demand)
+        self._looks += 1
+        self._share.set(list(waiting.values()))
+
+    async def _turn(self) -> None:
+        """Hand out what there is, then wait for more."""
+        while len(self._tasks) < self._slots and (operator_id := self._share.next()) is not None:
+            await self._take(operator_id)
+        try:
+            async with asyncio.timeout(self._look_seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            if len(self._tasks) < self._slots:
+                await self.look()
+        self._bell.clear()
+
+    async def _take(self, operator_id: int) -> None:
+        """Take steps of one operator, no more than its share of what is free."""
+        free = self._slots - len(self._tasks)
+        share = max(1, free // max(1, self._share.operators))
+        known = self._share.waiting(operator_id)
+        leased = await self._work.lease(operator_id, self._holder, min(share, known, free))
+        self._share.took(operator_id, len(leased), known)
+        for each in leased:
+            task = asyncio.create_task(self._execute(each))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._bell.set()
+
+    async def _execute(self, leased: Leased) -> None:
+        try:
+            await self._executor.execute(leased)
+        except DomainError as error:
+            _log.warning("a step goes on when its lease has run out", item_id=leased.item_id, reason=error.reason)
+        except Exception:  # noqa: BLE001 - logged with its stack; the attempts of the step bound how often
+            _log.exception("a step broke", item_id=leased.item_id)

@@ -53,6 +53,7 @@ class LiveRun(msgspec.Struct, kw_only=True):
         streams: how many.
         reached: streams that each event reaches.
         processes: what the site's processes are, in the order of their facts.
+        fresh: whether they had no such streams before: memory that was freed is used again, and tells nothing.
         delay: one per event and stream.
     """
 
@@ -60,6 +61,7 @@ class LiveRun(msgspec.Struct, kw_only=True):
     streams: int
     reached: int
     processes: tuple[str, ...]
+    fresh: bool
     delay: Series
 
 
@@ -170,7 +172,8 @@ class Scenes:
         )
         delay = jobs.run(job)["delay"]
         processes = ("gateway", "services") if len(platform.server_pids) > 1 else ("all",)
-        run = LiveRun(name=name, streams=len(streams), reached=reached, processes=processes, delay=delay)
+        fresh = len(streams) > 1 and "task" in name
+        run = LiveRun(name=name, streams=len(streams), reached=reached, processes=processes, fresh=fresh, delay=delay)
         self._found.live.append(run)
         last = sorted(delay.latencies_ms)[int(len(delay.latencies_ms) * 0.99)] if delay.latencies_ms else 0.0
         self._say(f"market: {name}, {len(streams)} open: p99 {last:,.0f} ms, {delay.facts['missing']:.0f} missing")

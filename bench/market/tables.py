@@ -22,7 +22,7 @@ LIVE_NOTE = (
     "50 events a second, ten posting operators. `of a task`: every stream watches one task, and an event is for one. "
     "`of an agent`: the agents of an operator watch everything of it, an event is for as many streams as it has. The "
     "delay runs from when the request that causes the event was due to the frame, request included. Memory is what "
-    "the processes grew by while the streams were opened. Wrong are frames that did not come, or twice."
+    "the processes grew by while the streams were opened, the first time. Wrong are frames that did not come, or twice."
 )
 
 
@@ -57,7 +57,7 @@ def live_rows(market: Market) -> Iterator[tuple[str, ...]]:
             _shown(run.delay.rate, 0),
             _shown(within(run.delay, 0.50), 1),
             _shown(within(run.delay, 0.99), 1),
-            size if run.streams > 1 else "",
+            size if run.fresh else "",
             _shown(facts["server_cpu_us"], 0),
             "" if not facts["missing"] and not facts["doubled"] else wrong,
         )

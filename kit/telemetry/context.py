@@ -24,6 +24,11 @@ def from_metadata(metadata: Iterable[tuple[str, Any]] | None) -> Context:
     return _propagator.extract(carrier, Context()) if carrier else Context()
 
 
+def is_part_of_a_trace(metadata: Iterable[tuple[str, Any]] | None) -> bool:
+    """Tell whether gRPC metadata carries a context."""
+    return any(key == "traceparent" for key, _ in metadata or ())
+
+
 def to_metadata(context: Context | None = None) -> tuple[tuple[str, str], ...]:
     """Return the gRPC metadata that carries `context`, by default the present one; empty outside of any trace."""
     carrier: dict[str, str] = {}

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from kit.interceptors.methods import Behaviour, MethodInterceptor
-from kit.telemetry.context import from_metadata
+from kit.telemetry.context import from_metadata, is_part_of_a_trace
 
 # Those that say that the server is at fault, by the semantic conventions; the others are the client's own.
 _FAULTS = frozenset(
@@ -63,10 +63,18 @@ class ServerSpans(MethodInterceptor):
         return traced
 
     def around_stream(self, method: str, behaviour: Behaviour, *, streams_requests: bool) -> Behaviour:  # noqa: ARG002
-        """Return `behaviour` within a span that ends with the stream."""
+        """Return `behaviour` within a span that ends with the stream; a stream that no trace asked for has none.
+
+        Such a stream feeds a loop: it would be one trace of hours, with every query that it makes.
+        """
         attributes = rpc_attributes(method)
 
         async def traced(request: Any, context: Any) -> Any:
+            if not is_part_of_a_trace(context.invocation_metadata()):
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+                return
             with self._span(method, attributes, context) as span:
                 try:
                     async with aclosing(behaviour(request, context)) as responses:

@@ -20,6 +20,7 @@ from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 from kit.caller import OPERATOR_SCOPES, Caller, service_caller
 from kit.settings import Settings
 from launch.platform import Platform
+from launch.targets import SERVICES
 from tests.e2e.piecework import until
 
 AUTHENTICATE = "piecework.agents.v1.IdentityService/Authenticate"
@@ -48,7 +49,7 @@ class Site:
 
     async def furnish(self) -> None:
         """Make what requests need, on a platform that is not traced, so that the traced one has nothing cached."""
-        platform = Platform(self._settings, ("agents", "tasks"), "127.0.0.1:0", {})
+        platform = Platform(self._settings, SERVICES, "127.0.0.1:0", {})
         await platform.start()
         identities: Any = IdentityServiceStub(platform.channels.get("agents"))
         projects: Any = QueueServiceStub(platform.channels.get("tasks"))
@@ -64,12 +65,12 @@ class Site:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Start the traced platform."""
-        services = Platform(self._settings, ("agents", "tasks"), "127.0.0.1:0", {}, self._exporter)
+        services = Platform(self._settings, SERVICES, "127.0.0.1:0", {}, self._exporter)
         await services.start()
         stack.push_async_callback(services.stop)
         front = services
         if not self.in_process:
-            peers = dict.fromkeys(("agents", "tasks"), f"127.0.0.1:{services.grpc_port}")
+            peers = dict.fromkeys(SERVICES, f"127.0.0.1:{services.grpc_port}")
             front = Platform(self._settings, (), "", peers, self._exporter)
             await front.start()
             stack.push_async_callback(front.stop)

@@ -123,7 +123,8 @@ async def test_a_round_in_the_market_makes_a_reputation(make_agents: MakeAgents)
     await agents.call(agents.market.AcceptDeliverable, judge, poster)
     await agents.call(agents.market.RateTask, market.RateTaskRequest(task_id=task_id, rating=4, comment="good"), poster)
     async with asyncio.timeout(30):
-        while not (found := await agents.profile(worker.agent_id)).recent_ratings:
+        # A profile and its ratings are read one after the other.
+        while (found := await agents.profile(worker.agent_id)).profile.reputation_score == 50.0:
             assert found.profile.tasks_completed <= 1
     assert (found.profile.tasks_completed, found.profile.reputation_score) == (1, 70.0)
     rating = found.recent_ratings[0]

@@ -86,8 +86,10 @@ class System:
         async with aiohttp.ClientSession() as client, client.get(self.url + path, headers=headers) as response:
             return response.status
 
-    async def count(self, request: bytes) -> list[bytes]:
-        call = self.channel.unary_stream("/test.Stream/Count")(request, **self.options())
+    async def count(self, request: bytes, **headers: str) -> list[bytes]:
+        options = self.options()
+        options["metadata"] += tuple(headers.items())
+        call = self.channel.unary_stream("/test.Stream/Count")(request, **options)
         return [each async for each in call]
 
     def spans(self) -> Sequence[ReadableSpan]:

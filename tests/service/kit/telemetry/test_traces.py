@@ -96,8 +96,13 @@ async def test_probes_are_not_traced(system: Any) -> None:
 
 
 async def test_a_stream_is_one_span_of_the_server(system: Any) -> None:
+    assert await system.count(b"", **SAMPLED) == [b"1", b"2"]
+    assert graph(system.spans()) == {("SERVER", "test.Stream/Count", PARENT)}
+
+
+async def test_a_stream_that_no_trace_asked_for_is_not_traced(system: Any) -> None:
     assert await system.count(b"") == [b"1", b"2"]
-    assert graph(system.spans()) == {("SERVER", "test.Stream/Count", "")}
+    assert not system.spans()
 
 
 async def test_a_stream_that_the_client_leaves_ends_on_the_server(system: Any) -> None:

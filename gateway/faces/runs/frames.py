@@ -61,23 +61,24 @@ class RunFrames:
 
     Args:
         client: what the client understands.
+        run: the run, as it was when the stream was opened.
     """
 
-    def __init__(self, client: Generation) -> None:
+    def __init__(self, client: Generation, run: runs_pb2.Run) -> None:
         self._client = client
+        self._run = run
         self._results: dict[str, str] = {}
 
     def __call__(self, message: runs_pb2.WatchRunResponse) -> bytes:
-        """Return the bytes of a message; none for one that says nothing to clients."""
-        if message.type == "position":
-            return b""
-        run = message.run
-        if message.delta and not message.seq:
-            return self._chunk(message)
-        self._complete(run)
-        name, event = self._event(message.type, run)
-        cursor = b"id: %d\n" % message.seq if message.seq else b""
-        return b"%bevent: %b\ndata: %b\n\n" % (cursor, name.encode(), _encode(event))
+        """Return the bytes of a message."""
+        if message.delta:
+            return _frame(message.seq, "chunk", self._chunk(message))
+        if message.HasField("run"):
+            self._run = message.run
+            self._complete(message.run)
+            return _frame(message.seq, *self._event(message.type, message.run))
+        # Events that are no longer kept: how the agents stood before is all that is known here.
+        return _frame(message.seq, *self._event("run.message", _under_way(self._run)))
 
     def _event(self, kind: str, run: runs_pb2.Run) -> tuple[str, RunEvent]:
         if kind in _OVER:
@@ -112,19 +113,17 @@ class RunFrames:
         )
         return kind, event
 
-    def _chunk(self, message: runs_pb2.WatchRunResponse) -> bytes:
-        run = message.run
-        step = next((each for each in run.steps if each.id == message.step_id), None)
+    def _chunk(self, message: runs_pb2.WatchRunResponse) -> RunEvent:
+        step = next((each for each in self._run.steps if each.id == message.step_id), None)
         is_agent = step is not None and step.kind == runs_pb2.STEP_KIND_AGENT
-        event = RunEvent(
+        return RunEvent(
             "chunk",
-            run.id,
-            render.status_of(run, self._client),
+            self._run.id,
+            "processing",
             agent_id=step.agent_index if step is not None and is_agent else UNSET,
             stage=render.stage(step) if step is not None else UNSET,
             delta=message.delta,
         )
-        return b"event: chunk\ndata: %b\n\n" % _encode(event)
 
     def _complete(self, run: runs_pb2.Run) -> None:
         """Put the results into the steps that did not change, which messages leave out."""
@@ -133,3 +132,17 @@ class RunFrames:
                 self._results[step.id] = step.result[: _SHOWN_CHARACTERS + 1]
             elif step.id in self._results:
                 step.result = self._results[step.id]
+
+
+def _under_way(run: runs_pb2.Run) -> runs_pb2.Run:
+    if not has_ended(run):
+        return run
+    earlier = runs_pb2.Run()
+    earlier.CopyFrom(run)
+    earlier.status = runs_pb2.RUN_STATUS_PROCESSING
+    return earlier
+
+
+def _frame(seq: int, name: str, event: RunEvent) -> bytes:
+    cursor = b"id: %d\n" % seq if seq else b""
+    return b"%bevent: %b\ndata: %b\n\n" % (cursor, name.encode(), _encode(event))

@@ -18,17 +18,20 @@ class RunWatch(Watch):
         call: the request on whose behalf they are read.
         run_id: the run.
         after: read what came after this number; 0 for all of it.
+
+    Attributes:
+        run: the run, as it was when the service was asked last.
     """
 
     def __init__(self, call: Call, run_id: str, after: int) -> None:
         super().__init__(call, run_id, after)
-        self._over = False
+        self.run = runs_pb2.Run(id=run_id)
         self._told = False
 
     @property
     def over(self) -> bool:
         """Whether the run was over when the service was asked."""
-        return self._over
+        return has_ended(self.run)
 
     @property
     def complete(self) -> bool:
@@ -40,7 +43,7 @@ class RunWatch(Watch):
         return self._call.peers.runs.WatchRun(request, **options)
 
     def _position_of(self, first: Any) -> int:
-        self._over = has_ended(first.run)
+        self.run = first.run
         return int(first.seq)
 
     def _seq_of(self, message: Any) -> int | None:

@@ -66,7 +66,7 @@ def step(**more: Any) -> runs_pb2.Step:
     return runs_pb2.Step(**given)
 
 
-def event(seq: int, kind: str, run: runs_pb2.Run, **more: Any) -> runs_pb2.WatchRunResponse:
+def event(seq: int, kind: str, run: runs_pb2.Run | None, **more: Any) -> runs_pb2.WatchRunResponse:
     return runs_pb2.WatchRunResponse(seq=seq, type=kind, run=run, **more)
 
 
@@ -242,18 +242,21 @@ async def test_a_strict_reader_takes_every_line(edge: Site, peers: ScriptedOrche
     run.steps.append(step(state=runs_pb2.STEP_STATE_RUNNING, question="why?"))
     first = event(1, "run.started", run)
     progress = event(2, "step.started", run, step_id=_STEP)
-    token = event(0, "step.progress", run, step_id=_STEP, delta="Once upon\ndata: x")
+    token = event(3, "step.progress", None, step_id=_STEP, delta="Once upon\ndata: x")
+    fleeting = event(0, "step.progress", None, step_id=_STEP, delta="a time")
     run.steps[0].MergeFrom(step(state=runs_pb2.STEP_STATE_COMPLETED, result="x" * 2000))
-    finished = event(3, "step.completed", run, step_id=_STEP)
+    finished = event(4, "step.completed", run, step_id=_STEP)
     run.steps[0].result = ""
-    waits = event(4, "run.awaiting_approval", run)
+    waits = event(5, "run.awaiting_approval", run)
     waits.run.status = runs_pb2.RUN_STATUS_AWAITING_APPROVAL
     run.MergeFrom(runs_pb2.Run(status=runs_pb2.RUN_STATUS_COMPLETED, result="line one\nline two", thread_id=7))
-    await peers.runs.tell(first, progress, token, finished, waits, event(5, "run.completed", run))
+    lost = event(6, "run.message", None)
+    await peers.runs.tell(first, progress, token, fleeting, finished, waits, lost, event(7, "run.completed", run))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
         lines = await reader.read()
-    assert [line.event for line in lines] == ["start", "progress", "chunk", "progress", "progress", "complete"]
-    assert [line.id for line in lines] == ["1", "2", "", "3", "4", "5"]
+    names = ["start", "progress", "chunk", "chunk", "progress", "progress", "progress", "complete"]
+    assert [line.event for line in lines] == names
+    assert [line.id for line in lines] == ["1", "2", "3", "", "4", "5", "6", "7"]
     assert all(line.event == line.data["type"] for line in lines)
     assert lines[1].data["agent_statuses"][0] == {
         "agent_id": 0,
@@ -263,11 +266,12 @@ async def test_a_strict_reader_takes_every_line(edge: Site, peers: ScriptedOrche
         "question": "why?",
     }
     assert lines[2].data["delta"] == "Once upon\ndata: x"
-    assert lines[3].data["agent_statuses"][0]["result"] == "x" * 600 + "..."
-    assert lines[4].data["agent_statuses"][0]["result"] == "x" * 600 + "...", "what did not change is remembered"
-    assert lines[4].data["status"] == "processing"
-    assert lines[5].data["result"] == lines[5].data["message"] == "line one\nline two"
-    assert lines[5].data["conversation_id"] == "7"
+    assert (lines[2].data["agent_id"], lines[2].data["stage"]) == (0, "agent")
+    assert lines[4].data["agent_statuses"][0]["result"] == "x" * 600 + "..."
+    assert lines[5].data["agent_statuses"][0]["result"] == "x" * 600 + "...", "what did not change is remembered"
+    assert lines[5].data["status"] == lines[6].data["status"] == "processing"
+    assert lines[7].data["result"] == lines[7].data["message"] == "line one\nline two"
+    assert lines[7].data["conversation_id"] == "7"
     assert reader.comments[0] == "connected"
     assert reader.response.headers["Cache-Control"] == "no-cache, no-transform"
     assert reader.response.headers["X-Accel-Buffering"] == "no"
@@ -336,7 +340,7 @@ async def test_a_download_that_breaks_off_is_no_whole_file(edge: Site, peers: Sc
 
 async def test_an_upload_goes_out_in_parts(edge: Site, peers: ScriptedOrchestrator) -> None:
     for order in (("file", "purpose"), ("purpose", "file")):
-        form = aiohttp.FormData()
+        form = aiohttp.FormData(quote_fields=False)
         for name in order:
             if name == "file":
                 content = b"x" * 2_000_000

@@ -28,7 +28,7 @@ async def watch_run(call: Call) -> web.StreamResponse:
         watch = RunWatch(call, call.message.run_id, after)
         try:
             await watch.open()
-            stream = EventStream(call, watch, frames.RunFrames(generation(call.request)))
+            stream = EventStream(call, watch, frames.RunFrames(generation(call.request), watch.run))
             return await stream.run(greeting=frames.HELLO)
         finally:
             watch.close()

@@ -27,7 +27,7 @@ FEE_PERCENT = 10
 DEFAULT_MAX_REVISIONS = 2
 
 # Actions on a task.
-CREATE = "create"
+CREATE, GIVE_UP = "create", "give_up"
 CLAIM, ACCEPT_CLAIM, WITHDRAW, ROLL_BACK, CANCEL = "claim", "accept_claim", "withdraw", "roll_back", "cancel"
 DELIVER, REQUEST_REVISION, ACCEPT_DELIVERABLE = "deliver", "request_revision", "accept_deliverable"
 REJECT_DELIVERABLE, RESOLVE_DISPUTE, RATE = "reject_deliverable", "resolve_dispute", "rate"
@@ -76,7 +76,7 @@ class MoneyIntent(msgspec.Struct, frozen=True, omit_defaults=True):
         amount: what is to be set aside from now on, for `hold` and `adjust`.
         legs: who is paid, for `settle`.
         action: the action that waits for the ledger's answer, because the ledger may refuse: `create`, `roll_back` or
-            `withdraw`. Empty when the task has changed already.
+            `withdraw`; or because nothing may be held at all: `give_up`. Empty when the task has changed already.
         actor: who acts.
     """
 

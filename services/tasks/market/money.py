@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import structlog
 
-from kit.errors import DomainError, Unavailable, WrongState
+from kit.errors import DomainError, NotFound, Unavailable, WrongState
 from services.tasks.market.errors import is_refusal
-from services.tasks.market.model import ADJUST, HOLD, RELEASE, SETTLE, Leg, MarketTask, MoneyIntent
+from services.tasks.market.model import ADJUST, GIVE_UP, HOLD, RELEASE, SETTLE, Leg, MarketTask, MoneyIntent
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -78,9 +78,9 @@ class Money:
         """Return the intent to pay out of the hold and give the rest back."""
         return MoneyIntent(SETTLE, self._transfer(task), self._clock.now(), description, legs=legs)
 
-    def release(self, task: MarketTask, description: str) -> MoneyIntent:
+    def release(self, task: MarketTask, description: str, action: str = "") -> MoneyIntent:
         """Return the intent to give the whole hold back."""
-        return MoneyIntent(RELEASE, self._transfer(task), self._clock.now(), description)
+        return MoneyIntent(RELEASE, self._transfer(task), self._clock.now(), description, action=action)
 
     async def finish(self, task: MarketTask) -> Finish:
         """Carry out the intent of a task.
@@ -98,6 +98,9 @@ class Money:
             if not (intent.action and is_refusal(error)):
                 raise
             refusal = error
+        except NotFound:
+            if intent.action != GIVE_UP:
+                raise
         ending = self._endings[intent.action] if intent.action else self._clear
         return Finish(await ending(task, refusal), refusal)
 

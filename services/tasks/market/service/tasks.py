@@ -25,6 +25,7 @@ from services.tasks.market.model import (
     CREATE,
     CREATING,
     DEFAULT_MAX_REVISIONS,
+    GIVE_UP,
     OPEN,
     MarketEvent,
     MarketTask,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 COUNTER = "market_tasks"
 _EXPIRED = "expiry"
+_NOT_MADE = "Release for a task that was not made"
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +109,7 @@ class TaskService:
         self._keys = keys
         self._clock = clock
         money.ends(CREATE, self._end_create)
+        money.ends(GIVE_UP, self._end_give_up)
 
     async def post(self, caller: Caller, new: NewTask, key: str | None) -> MarketTask:
         """Make a task and hold its budget; with an idempotency `key`, at most one for that key.
@@ -173,23 +176,34 @@ class TaskService:
         is_new = task.id == draft.id
         finish = await (self._access.finish_new(task) if is_new else self._access.finish(task.id))
         if finish is not None and finish.refusal is not None:
+            if is_new and task.idempotency is None and finish.task is not None:
+                # Nobody but this call knew of it, so nothing can come late.
+                await self._store.remove(finish.task)
             raise finish.refusal
         opened = finish.task if finish is not None and finish.task is not None else await self._store.find(task.id)
-        if opened is None:
+        if opened is None or opened.status == CREATING:
             # It was refused somewhere else just now, and whoever asked there knows more.
             raise busy(task.id)
         return opened
 
     async def _end_create(self, task: MarketTask, refusal: DomainError | None) -> MarketTask | None:
         if refusal is not None:
-            await self._store.remove(task)
-            return None
+            # An earlier call may still be on its way to the ledger, and there may be credits when it arrives. So what
+            # names the hold stays a while, and gives back what comes late.
+            release = self._money.release(task, _NOT_MADE, GIVE_UP)
+            return await self._store.transition(task, {"idempotency": None, "money": release}, None)
         event = MarketEvent("task.created", task.money.actor if task.money else "")
         opened = await self._store.transition(task, {"status": OPEN, "money": None}, event)
-        if opened is None and await self._store.find(task.id) is None:
-            # Another call of the same intent was refused and removed the task; nobody else would ever release this.
-            await self._ledger.release(task, "Release for a task that was not made")
+        if opened is None:
+            present = await self._store.find(task.id)
+            if present is None or present.status == CREATING:
+                # Another call of the same intent was refused, and gave the task up.
+                await self._ledger.release(task, _NOT_MADE)
         return opened
+
+    async def _end_give_up(self, task: MarketTask, _refusal: DomainError | None) -> MarketTask | None:
+        await self._store.remove(task)
+        return None
 
     async def _draft(self, caller: Caller, new: NewTask, key: str | None) -> MarketTask:
         name = await self._names.operator_name(caller.operator_id)

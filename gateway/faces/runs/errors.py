@@ -40,7 +40,7 @@ def of_edge(failure: Failure) -> Failure:
     if isinstance(failure, RunsFailure):
         return failure
     known = EDGE.get(failure.reason)
-    if failure.status == 422:
+    if failure.status == 422 and known is None:
         return invalid(failure.details) if failure.details else failed(400, "INVALID_REQUEST", failure.message)
     if known is None:
         code = failure.reason or BY_STATUS.get(failure.status, "INTERNAL")

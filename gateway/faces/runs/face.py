@@ -15,7 +15,7 @@ _MEANINGS = {
     409: "The thing is not in a state that allows this",
     413: "The body or the file is too large",
     415: "A file of a type that is not supported",
-    422: "Not used by this face: what breaks a rule is answered with 400",
+    422: "The `Idempotency-Key` was used with another request; what breaks a rule is answered with 400",
     429: "The plan's runs are used up, or too many streams are open; `Retry-After` says when to come again",
 }
 

@@ -67,7 +67,7 @@ class RunFrames:
     def __init__(self, client: Generation, run: runs_pb2.Run) -> None:
         self._client = client
         self._run = run
-        self._results: dict[str, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
 
     def __call__(self, message: runs_pb2.WatchRunResponse) -> bytes:
         """Return the bytes of a message."""
@@ -126,12 +126,13 @@ class RunFrames:
         )
 
     def _complete(self, run: runs_pb2.Run) -> None:
-        """Put the results into the steps that did not change, which messages leave out."""
+        """Put the texts into the steps that did not change, which messages leave out."""
         for step in run.steps:
-            if step.result:
-                self._results[step.id] = step.result[: _SHOWN_CHARACTERS + 1]
-            elif step.id in self._results:
-                step.result = self._results[step.id]
+            for name in ("question", "result"):
+                if text := getattr(step, name):
+                    self._known[step.id, name] = text[: _SHOWN_CHARACTERS + 1]
+                elif known := self._known.get((step.id, name)):
+                    setattr(step, name, known)
 
 
 def _under_way(run: runs_pb2.Run) -> runs_pb2.Run:

@@ -61,7 +61,7 @@ EDGE: Mapping[str, Refusal] = {
     "BODY_TOO_LARGE": Refusal(413, "", "REQUEST_TOO_LARGE"),
     "MALFORMED": Refusal(400, "", "INVALID_REQUEST"),
     RATE_LIMITED: Refusal(429, "User rate limit exceeded"),
-    "IDEMPOTENCY_KEY_REUSED": Refusal(409, "This Idempotency-Key was used with another request"),
+    "IDEMPOTENCY_KEY_REUSED": Refusal(422, "This Idempotency-Key was used with another request"),
 }
 BY_STATUS: Mapping[int, str] = {
     400: "INVALID_REQUEST",

@@ -57,7 +57,7 @@ def outcome(run: runs_pb2.Run, client: Generation) -> dict[str, Any]:
     elif status == "failed":
         fields["error"] = run.error or _FAILED
     elif status == "canceled":
-        fields["error"] = run.error or _CANCELED
+        fields["error"] = _CANCELED
     elif status == "awaiting_approval":
         message = message or _WAITS
     if message:

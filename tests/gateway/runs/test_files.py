@@ -1,0 +1,131 @@
+"""Files, in the words of both generations of clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.faces.runs.upload import LIMIT_BYTES
+from tests.gateway.runs.runner import BASES, MOCK, Runner, good, new_runner, refused
+from tests.gateway.site import Site
+
+_LISTS = [*(f"{base}/files" for base in BASES), "/api/v1/files"]
+
+
+@pytest.mark.parametrize("path", _LISTS)
+async def test_a_file_from_its_beginning_to_its_end(runner: Runner, path: str) -> None:
+    content = b"name,age\nAda,36\n"
+    made = good(await runner.upload(content, "people.csv", path=path))
+    assert made["object"] == "file"
+    assert (made["filename"], made["purpose"], made["bytes"]) == ("people.csv", "assistants", len(content))
+    assert type(made["created_at"]) is int
+    assert made["id"].startswith("file-")
+    one = f"{path}/{made['id'].replace('-', '%2D')}"
+    assert await runner.get(one) == made
+    listed = await runner.get(f"{path}?limit=1")
+    assert listed["files"] == [made]
+    assert listed["total"] >= 1
+    reply = await runner.send("GET", f"{one}/content")
+    assert (reply.status, reply.text) == (200, content.decode())
+    assert reply.headers["Content-Disposition"].startswith('attachment; filename="people.csv"')
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["Content-Length"] == str(len(content))
+    inline = await runner.send("GET", f"{one}/content?disposition=inline")
+    assert inline.headers["Content-Disposition"].startswith("inline")
+    head = await runner.send("HEAD", f"{one}/content")
+    assert (head.status, head.headers["Content-Length"], head.text) == (200, str(len(content)), "")
+    assert good(await runner.send("DELETE", one)) == {"id": made["id"], "deleted": True}
+    assert refused(await runner.send("GET", one), 404, "FILE_NOT_FOUND") == "File not found"
+    assert refused(await runner.send("GET", f"{one}/content"), 404, "FILE_NOT_FOUND") == "File not found"
+
+
+@pytest.mark.parametrize("order", [("file", "purpose", "mime_type"), ("purpose", "mime_type", "file"), ("file",)])
+async def test_parts_in_any_order(runner: Runner, order: tuple[str, ...]) -> None:
+    form = aiohttp.FormData()
+    for name in order:
+        if name == "file":
+            form.add_field("file", b"# Title\n", filename="notes.md")
+        else:
+            form.add_field(name, {"purpose": "vision", "mime_type": "text/markdown"}[name])
+    made = good(await runner.send("POST", "/api/v1/developer/files", data=form))
+    assert made["purpose"] == ("vision" if "purpose" in order else "assistants")
+
+
+async def test_a_body_that_comes_in_pieces(runner: Runner) -> None:
+    async def pieces() -> Any:
+        head = (
+            b'--B\r\nContent-Disposition: form-data; name="file"; filename="go.txt"\r\nContent-Type: text/plain\r\n\r\n'
+        )
+        for piece in (head[:30], head[30:], *[b"0123456789" * 1000] * 20, b"\r\n--B", b"--\r\n"):
+            yield piece
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    made = good(await runner.send("POST", "/api/developer/files", data=pieces(), headers=headers))
+    assert (made["filename"], made["bytes"]) == ("go.txt", 200_000)
+
+
+async def test_ten_mebibytes_and_no_byte_more(runner: Runner) -> None:
+    made = good(await runner.upload(b"x" * LIMIT_BYTES, "large.txt"))
+    reply = await runner.send("GET", f"/api/developer/files/{made['id']}/content")
+    assert len(reply.text) == LIMIT_BYTES
+    await runner.send("DELETE", f"/api/developer/files/{made['id']}")
+    reply = await runner.upload(b"x" * (LIMIT_BYTES + 1), "large.txt")
+    assert refused(reply, 413, "FILE_TOO_LARGE") == f"File exceeds maximum size of {LIMIT_BYTES} bytes"
+
+
+async def test_what_is_wrong_with_an_upload(runner: Runner) -> None:
+    path = "/api/developer/files"
+    assert refused(await runner.upload(b"", "empty.txt"), 400, "FILE_EMPTY") == "Uploaded file is empty"
+    form = aiohttp.FormData()
+    form.add_field("purpose", "x", filename="y")
+    assert refused(await runner.send("POST", path, data=form), 400, "INVALID_REQUEST") == "Missing file"
+    assert "Missing file" in refused(await runner.send("POST", path, json={}), 400, "INVALID_REQUEST")
+    reply = await runner.upload(b"MZ\x90\x00" + bytes(range(256)), "setup.exe", content_type="text/plain")
+    assert refused(reply, 415, "FILE_TYPE_UNSUPPORTED").startswith("Unsupported file type: ")
+    for headers, body in (
+        ({"Content-Type": "multipart/form-data"}, b"x"),
+        ({"Content-Type": "multipart/form-data; boundary=B"}, b"--B\r\n"),
+        ({"Content-Type": "multipart/form-data; boundary=B"}, b"no boundary at all"),
+        ({"Content-Type": "multipart/form-data; boundary=B"}, b"--B\r\n\r\n\r\n" * 50),
+        (
+            {"Content-Type": "multipart/form-data; boundary=B"},
+            b"--B\r\nContent-Type: multipart/mixed; boundary=C\r\n\r\n",
+        ),
+    ):
+        refused(await runner.send("POST", path, data=body, headers=headers), 400, "INVALID_REQUEST")
+
+
+async def test_a_files_text_reaches_the_agents(runner: Runner) -> None:
+    made = good(await runner.upload(b"The password is swordfish.", "secret.txt"))
+    for body in ({"options": {**MOCK, "fileIds": [made["id"]]}}, {"options": MOCK, "file_ids": [made["id"]]}):
+        task_id = (await runner.post("/api/developer/run", {"prompt": "What is it?", **body}))["taskId"]
+        await runner.finish(task_id)
+        agents = (await runner.get(f"/api/developer/status/{task_id}"))["agentStatuses"]
+        assert any("swordfish" in agent["result"] for agent in agents)
+
+
+async def test_a_file_that_there_is_not(runner: Runner) -> None:
+    body = {"prompt": "x", "options": {**MOCK, "fileIds": ["file-nothing"]}}
+    assert refused(await runner.send("POST", "/api/developer/run", json=body), 404, "FILE_NOT_FOUND")
+
+
+async def test_storage(site: Site) -> None:
+    runner = await new_runner(site, "storage")
+    await runner.upload(b"0123456789")
+    for base in BASES:
+        use = await runner.get(f"{base}/storage")
+        assert use["usedBytes"] == 10
+        assert use["quotaBytes"] == 40 * 2**30
+        ids = [part["id"] for part in use["categories"]]
+        assert ids == ["files", "images", "generated_artifacts", "pending_uploads"]
+        assert use["categories"][0] == {"id": "files", "label": "Files", "bytes": 10, "count": 1}
+
+
+async def test_old_go_clients_read_text(runner: Runner) -> None:
+    made = good(await runner.upload(b"x"))
+    headers = {"X-SDK-Language": "go", "Authorization": f"Bearer {runner.key}"}
+    reply = await runner.site.send("GET", f"/api/developer/files/{made['id']}", key=None, headers=headers)
+    assert type(reply.json["created_at"]) is str

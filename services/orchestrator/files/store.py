@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from gridfs.asynchronous import AsyncGridFSBucket, AsyncGridIn
+from gridfs.asynchronous import DEFAULT_CHUNK_SIZE, AsyncGridFSBucket
 from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -41,19 +41,24 @@ _WITHOUT_TEXT = {"metadata.text": False}
 
 
 class Upload:
-    """A file that is being stored."""
+    """A file that is being stored.
 
-    def __init__(self, store: FileStore, file_id: str, stream: AsyncGridIn) -> None:
+    The driver's own stream keeps up to 32 MiB in memory before it writes anything; this one writes each chunk of GridFS
+    as soon as it is full.
+    """
+
+    def __init__(self, store: FileStore, file_id: str) -> None:
         self._store = store
         self._file_id = file_id
-        self._stream = stream
+        self._rest = bytearray()
+        self._number = 0
 
-    @translated()
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, part: bytes) -> None:
         """Store more of its bytes."""
-        await self._stream.write(chunk)
+        self._rest += part
+        while len(self._rest) >= DEFAULT_CHUNK_SIZE:
+            await self._flush(DEFAULT_CHUNK_SIZE)
 
-    @translated()
     async def finish(self, file: File, quota: int) -> None:
         """Make it a file.
 
@@ -61,8 +66,14 @@ class Upload:
             StorageQuotaExceeded: its operator has no room for it.
             UploadExpired: it was given up meanwhile.
         """
-        await self._stream.close()
+        if self._rest:
+            await self._flush(len(self._rest))
         await self._store.admit(file, quota)
+
+    async def _flush(self, size: int) -> None:
+        await self._store.add_chunk(self._file_id, self._number, bytes(self._rest[:size]))
+        del self._rest[:size]
+        self._number += 1
 
 
 class FileStore:
@@ -88,20 +99,23 @@ class FileStore:
         pair = [("files_id", ASCENDING), ("n", ASCENDING)]
         await ensure_indexes(self._chunks, [IndexModel(pair, name="files_id_1_n_1", unique=True)])
         await ensure_indexes(self._open, _OPEN_INDEXES)
-        await ensure_indexes(self._storage, ())
 
     @asynccontextmanager
     async def upload(self, file_id: str, operator_id: int) -> AsyncIterator[Upload]:
         """Begin to store a file; what is not finished is removed at the end."""
         async with translated():
             await self._open.insert_one({"_id": file_id, "operator_id": operator_id, "since": self._clock.now()})
-        stream = self._bucket.open_upload_stream_with_id(file_id, "")
         try:
-            yield Upload(self, file_id, stream)
+            yield Upload(self, file_id)
         except BaseException:
             # Also when the client has gone: what is left then, the sweeper finds.
             await asyncio.shield(asyncio.ensure_future(self.remove_open(file_id)))
             raise
+
+    @translated()
+    async def add_chunk(self, file_id: str, number: int, data: bytes) -> None:
+        """Store some bytes of a file that is not there yet."""
+        await self._chunks.insert_one({"files_id": file_id, "n": number, "data": data})
 
     @translated()
     async def admit(self, file: File, quota: int) -> None:
@@ -116,8 +130,7 @@ class FileStore:
             crossed = await self._open.delete_one({"_id": file.id, "given_up": None}, session=session)
             if not crossed.deleted_count:
                 raise UploadExpired
-            described = {"filename": file.filename, "metadata": _metadata(file)}
-            await self._files.update_one({"_id": file.id}, {"$set": described}, session=session)
+            await self._files.insert_one(_document(file), session=session)
 
         await self._transact(write)
 
@@ -148,7 +161,6 @@ class FileStore:
         found = await self._open.update_one({"_id": file_id}, {"$set": {"given_up": True}})
         if not found.matched_count:
             return
-        await self._files.delete_one({"_id": file_id})
         await self._chunks.delete_many({"files_id": file_id})
         await self._open.delete_one({"_id": file_id})
 
@@ -225,13 +237,20 @@ class FileStore:
             return await session.with_transaction(write)
 
 
-def _metadata(file: File) -> Document:
+def _document(file: File) -> Document:
     return {
-        "operator_id": file.operator_id,
-        "purpose": file.purpose,
-        "mime_type": file.mime_type,
-        "category": file.category,
-        "created_at": file.created_at,
+        "_id": file.id,
+        "filename": file.filename,
+        "length": file.size,
+        "chunkSize": DEFAULT_CHUNK_SIZE,
+        "uploadDate": file.created_at,
+        "metadata": {
+            "operator_id": file.operator_id,
+            "purpose": file.purpose,
+            "mime_type": file.mime_type,
+            "category": file.category,
+            "created_at": file.created_at,
+        },
     }
 
 

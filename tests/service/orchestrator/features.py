@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +39,7 @@ STRANGER = Caller(kind="operator", operator_id=2, scopes=OPERATOR_SCOPES)
 AGENT = Caller(kind="agent", operator_id=1, scopes=(MARKET,), agent_id=5, name="an-agent")
 SESSION = Caller(kind="session", operator_id=1, scopes=OPERATOR_SCOPES, name="a-worker")
 SERVICE = service_caller("gateway")
+QUOTA = 30 * 1024 * 1024
 _KEY = "the key of an installation of tests"
 
 
@@ -128,3 +129,14 @@ async def running(features: Features) -> AsyncIterator[Features]:
     await features.start()
     yield features
     await features.stop()
+
+
+@pytest.fixture
+async def features(
+    mongo_client: AsyncMongoClient[Document], redis_client: redis.asyncio.Redis, database_prefix: str
+) -> AsyncIterator[Features]:
+    """Models, threads and files of one test."""
+    settings = Settings(database_prefix=database_prefix, storage_quota_bytes=QUOTA)
+    clock = ManualClock(datetime(2026, 11, 22, 12, 0, tzinfo=UTC))
+    async with running(Features(mongo_client, redis_client, settings, clock)) as started:
+        yield started

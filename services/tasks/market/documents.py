@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -55,7 +55,11 @@ def to_change(before: MarketTask, after: MarketTask, event: MarketEvent) -> dict
         "budget_credits": after.budget,
         "category_id": after.category_id or None,
     }
-    topics = [task_topic(after.id), operator_topic(after.poster_id), *map(agent_topic, after.watchers)]
+    topics = [
+        task_topic(after.id),
+        operator_topic(after.poster_id),
+        *map(agent_topic, _concerned(before, after, event)),
+    ]
     return change_document(
         event_type=event.type,
         stream=STREAM,
@@ -66,3 +70,14 @@ def to_change(before: MarketTask, after: MarketTask, event: MarketEvent) -> dict
         data=data | dict(event.data),
         topics=topics,
     )
+
+
+def _concerned(before: MarketTask, after: MarketTask, event: MarketEvent) -> Collection[int]:
+    """Return the agents that are told: all that ever claimed the task when its status changes.
+
+    Anything else is told only to whom it is about. Otherwise each of thousands of claims would be told to thousands.
+    """
+    if before.status != after.status:
+        return after.watchers
+    about = {event.data.get("agent_id"), after.claimed_by}
+    return [agent_id for agent_id in after.watchers if agent_id in about]

@@ -14,7 +14,7 @@ def task_topic(task_id: int) -> str:
 
 
 def agent_topic(agent_id: int) -> str:
-    """Return the topic of what happens to the tasks that an agent ever claimed."""
+    """Return the topic of what concerns an agent: changes of status of the tasks that it ever claimed, and its part."""
     return f"agent:{agent_id}"
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from services.tasks.market.documents import to_document, to_task, to_update
 from services.tasks.market.model import CANCELLED, CLAIMED, CREATING, OPEN, Leg, MarketEvent, MarketTask, MoneyIntent
@@ -82,3 +83,12 @@ def test_a_task_that_opens_was_nothing_before() -> None:
     before = market_task(status=CREATING)
     change = to_update(before, changed(before, status=OPEN), MarketEvent("task.created", "agent:70"))["$set"]["change"]
     assert (change["data"]["previous_status"], change["data"]["category_id"]) == (None, None)
+
+
+@pytest.mark.parametrize(("about", "told"), [({"agent_id": 10}, ["agent:9", "agent:10"]), ({}, ["agent:9"])])
+def test_what_changes_no_status_is_told_to_those_alone_whom_it_is_about(about: dict[str, int], told: list[str]) -> None:
+    event = MarketEvent("claim.created", "agent:10", about)
+    before = changed(FULL, watchers=(9, 10, 11, 12))
+    assert before.claimed_by == 9
+    change = to_update(before, changed(before, claims_count=5), event)["$set"]["change"]
+    assert change["topics"] == ["task:42", "operator:7", *told]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 
 import msgspec
 
@@ -67,10 +68,14 @@ def run(job: Job) -> dict[str, Series]:
         RuntimeError: the generator failed; the message holds its last words.
     """
     command = [sys.executable, "-m", "bench.generator"]
-    done = subprocess.run(command, input=msgspec.json.encode(job), capture_output=True, timeout=JOB_TIMEOUT_SECONDS)
-    if done.returncode != 0:
-        raise RuntimeError(f"{type(job).__name__} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
-    return msgspec.json.decode(done.stdout, type=dict[str, Series])
+    with tempfile.TemporaryFile() as said:
+        done = subprocess.run(
+            command, input=msgspec.json.encode(job), stdout=said, stderr=subprocess.PIPE, timeout=JOB_TIMEOUT_SECONDS
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{type(job).__name__} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+        said.seek(0)
+        return msgspec.json.decode(said.read(), type=dict[str, Series])
 
 
 def create_body(type_id: str) -> str:

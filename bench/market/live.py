@@ -161,6 +161,6 @@ def _delays(streams: list[Stream], sent_at: dict[int, float]) -> tuple[list[floa
                 continue  # how the task stood when the stream was opened
             seen[task_id] += 1
             if seen[task_id] == 1:
-                delays.append((came_at - sent_at[task_id]) * 1000.0)
+                delays.append(round((came_at - sent_at[task_id]) * 1000.0, 3))
         doubled += sum(count - 1 for count in seen.values())
     return delays, doubled

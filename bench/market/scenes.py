@@ -149,7 +149,7 @@ class Scenes:
             Action(f"/api/v1/tasks/{task}/claims", _key(workers, place), '{"proposed_credits":5}', task)
             for place, task in enumerate(tasks[: self._plan.live_events])
         )
-        self._live(f"{where}: each stream of a task", platform, watched, claims, 1)
+        self._live(f"{where}: each stream of a task", platform, watched, claims, 1, fresh=True)
         agents = [("/api/v1/events", _key(posters, place)) for place in range(many)]
         self._live(f"{where}: each stream of an agent", platform, agents, posts, many // OPERATORS)
 
@@ -160,6 +160,8 @@ class Scenes:
         streams: Sequence[tuple[str, str]],
         actions: Sequence[Action],
         reached: int,
+        *,
+        fresh: bool = False,
     ) -> None:
         plan = self._plan
         job = Live(

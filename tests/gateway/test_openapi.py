@@ -7,7 +7,7 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from gateway.faces import market
+from gateway.faces import market, runs
 from gateway.faces.queue.routes import ROUTES
 from gateway.routing import Access
 from tests.gateway.site import Site
@@ -26,7 +26,7 @@ async def test_it_is_valid_openapi_3_1(document: Any) -> None:
 
 
 async def test_every_route_is_there_with_every_status(document: Any) -> None:
-    for route in (*ROUTES, *(route for face in market.faces() for route in face.routes)):
+    for route in (*ROUTES, *(route for face in (*market.faces(), runs.face()) for route in face.routes)):
         operation = document["paths"][route.path][route.method.lower()]
         expected = {route.status, 401, 422, 429, 500, 503, *route.errors}
         if route.name == "login":
@@ -36,6 +36,8 @@ async def test_every_route_is_there_with_every_status(document: Any) -> None:
         if route.body is not None:
             expected |= {400, 413}
             assert operation["requestBody"]["required"] is route.body_required
+        if route.access is Access.OPEN and route.request is not None:
+            assert {} in operation["security"], "a credential is welcome, and not needed"
         assert set(map(int, operation["responses"])) == expected, route.name
         names = {parameter["name"] for parameter in operation["parameters"]}
         assert set(route.parameters) <= names
@@ -83,6 +85,23 @@ async def test_rules_of_the_market_are_in_the_schemas(document: Any) -> None:
     assert path["responses"]["404"] == {"$ref": "#/components/responses/MarketError404"}
     error = document["components"]["responses"]["MarketError404"]["content"]["application/json"]["schema"]
     assert error == {"$ref": "#/components/schemas/MarketError"}
+
+
+async def test_rules_of_runs_are_in_the_schemas(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["NewRun"]["properties"]["prompt"] == {"type": "string", "minLength": 1, "maxLength": 10000}
+    assert schemas["NewRun"]["required"] == ["prompt"]
+    assert schemas["TaskState"]["required"] == ["taskId", "status"], "what is not known is left out"
+    status = document["paths"]["/api/v1/developer/status/{taskId}"]["get"]
+    assert "request-id" in status["responses"]["200"]["headers"]
+    error = document["components"]["responses"]["RunsError404"]["content"]["application/json"]["schema"]
+    assert error == {"$ref": "#/components/schemas/RunsError"}
+    upload = document["paths"]["/api/v1/files"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(upload["properties"]) == {"file", "purpose", "mime_type"}
+    cancel = document["paths"]["/api/v1/tasks/task_{runId}/cancel"]["post"]
+    assert [each["name"] for each in cancel["parameters"] if each["in"] == "path"] == ["runId"]
+    names = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names))
 
 
 async def test_documentation_is_served_from_here_alone(site: Site) -> None:

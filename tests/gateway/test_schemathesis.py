@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from tests.gateway.market.players import new_player
+from tests.gateway.runs.runner import new_runner
 from tests.gateway.site import Site
 
 _ROOT = Path(__file__).parents[2]
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
 _SCHEMAS = "response_schema_conformance"
+_RUNS = "^/api/v1/(developer|files|models|stream|tasks/task_|tasks/active)"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -47,13 +49,35 @@ async def agent_with_things(site: Site) -> str:
     return agent.key
 
 
+@pytest.fixture(scope="module")
+async def runner_with_things(site: Site) -> str:
+    """The key of an operator with a run, a thread and a file."""
+    runner = await new_runner(site, "schemathesis-runs")
+    await runner.finish(await runner.start())
+    await runner.post("/api/developer/threads", {"title": "x"})
+    await runner.upload(b"x")
+    return runner.key
+
+
 async def test_the_queue_and_operations(site: Site, operator_with_things: str, tmp_path: Path) -> None:
-    await _look(site, operator_with_things, tmp_path, "--exclude-path-regex", "/events$|/docs|^/api/v1/")
+    await _look(
+        site,
+        operator_with_things,
+        tmp_path,
+        "--exclude-path-regex",
+        "/events$|/docs|^/api/v1/|^/api/developer|^/api/stream",
+    )
 
 
 async def test_the_market(site: Site, agent_with_things: str, tmp_path: Path) -> None:
-    options = ("--include-path-regex", "^/api/v1/", "--exclude-path-regex", "/events$|/mcp$|-github$")
+    options = ("--include-path-regex", "^/api/v1/", "--exclude-path-regex", f"/events$|/mcp$|-github$|{_RUNS}")
     await _look(site, agent_with_things, tmp_path, *options)
+
+
+async def test_runs(site: Site, runner_with_things: str, tmp_path: Path) -> None:
+    # Streams are not JSON; keys are not ended, least of all the one in use.
+    options = ("--include-path-regex", _RUNS, "--exclude-path-regex", "/stream/|/keys")
+    await _look(site, runner_with_things, tmp_path, *options)
 
 
 async def _look(site: Site, key: str, tmp_path: Path, *options: str) -> None:

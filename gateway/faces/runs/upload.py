@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import IO, Any
 
 from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.faces.runs.errors import RunsFailure, failed
 
@@ -18,6 +19,15 @@ _FIELD_BYTES = 1024
 _MOST_PARTS = 20
 _FIELDS = frozenset({"purpose", "mime_type"})
 _NAMELESS = "upload"
+# What the reader of multipart bodies raises for those that are none.
+_UNREADABLE = (
+    AssertionError,
+    EOFError,
+    HttpProcessingError,
+    ValueError,
+    web.HTTPException,
+    web.RequestPayloadError,
+)
 
 
 class Upload:
@@ -71,7 +81,7 @@ async def received(request: web.Request) -> AsyncIterator[Upload]:
             found = await _read(await request.multipart(), upload)
         except RunsFailure:
             raise
-        except (ValueError, AssertionError, web.RequestPayloadError, web.HTTPException, EOFError) as error:
+        except _UNREADABLE as error:
             raise failed(400, "INVALID_REQUEST", "The multipart body cannot be read") from error
         if not found:
             raise failed(400, "INVALID_REQUEST", "Missing file")

@@ -92,6 +92,10 @@ async def test_what_is_wrong_with_an_upload(runner: Runner) -> None:
         ({"Content-Type": "multipart/form-data; boundary=B"}, b"--B\r\n\r\n\r\n" * 50),
         (
             {"Content-Type": "multipart/form-data; boundary=B"},
+            b'--B\r\nContent-Disposition: form-data; name="a\x0bb"\r\n\r\nx\r\n--B--\r\n',
+        ),
+        (
+            {"Content-Type": "multipart/form-data; boundary=B"},
             b"--B\r\nContent-Type: multipart/mixed; boundary=C\r\n\r\n",
         ),
     ):

@@ -105,11 +105,15 @@ class Money:
         return Finish(await ending(task, refusal), refusal)
 
     async def finish_soon(self, task: MarketTask) -> MarketTask:
-        """Carry out an intent whose task has changed already: when it cannot be done now, it is done later."""
+        """Carry out an intent whose task has changed already: when it cannot be done now, it is done later.
+
+        Whoever changed the task is told so even when the ledger is in disorder: that is for people to look at.
+        """
         try:
             finish = await self.finish(task)
-        except Unavailable as error:
-            _log.warning("money moves later", task_id=task.id, step=task.money and task.money.step, reason=error.reason)
+        except DomainError as error:
+            log = _log.warning if isinstance(error, Unavailable) else _log.error
+            log("money moves later", task_id=task.id, step=task.money and task.money.step, reason=error.reason)
             return task
         return finish.task or task
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from piecework.billing.v1 import ledger_pb2
 from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import DomainError
 from tests.service.tasks.market.delivery import disputed, new_job
 from tests.service.tasks.market.faults import Fault
-from tests.service.tasks.market.platform import MarketPlatform
+from tests.service.tasks.market.platform import TESTS, MarketPlatform
 
 
 async def test_many_who_accept_at_once_pay_once(
@@ -85,6 +86,20 @@ async def test_a_decision_that_broke_is_carried_out_by_the_reconciler(
     assert await market.balance(worker.operator_id) == (10_000 + percent * 9 // 10, 0)
     assert await market.balance(poster.operator_id) == (10_000 - percent, 0)
     await market.verify()
+
+
+async def test_who_accepts_work_learns_so_even_when_the_ledger_is_in_disorder(
+    market: MarketPlatform, poster: Caller, worker: Caller
+) -> None:
+    job = await new_job(market, poster, worker)
+    deliverable = await job.deliver()
+    hold_id = (await market.stored(job.task_id)).hold_id
+    await market.call(market.ledger.ReleaseHold, ledger_pb2.ReleaseHoldRequest(hold_id=hold_id), TESTS)
+    assert _reason(await job.accept(deliverable.id)) == "paid 140"
+    task = await market.stored(job.task_id)
+    assert (task.status, task.money is not None) == ("completed", True)
+    await market.verify()
+    await market.database["market_tasks"].delete_one({"_id": job.task_id})
 
 
 async def test_who_comes_next_finishes_what_broke(market: MarketPlatform, poster: Caller, worker: Caller) -> None:

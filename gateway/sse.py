@@ -93,6 +93,8 @@ class Watch:
                 if over or not await self._resume():
                     return None
                 continue
+            if self._begins_anew(message):
+                return message
             seq = self._seq_of(message)
             if seq is None or 0 < seq <= (self.after or 0):
                 continue
@@ -126,6 +128,18 @@ class Watch:
 
     def _seq_of(self, message: Any) -> int | None:
         return _seq(message)
+
+    def _begins_anew(self, message: Any) -> bool:
+        """Go back when the cursor is ahead of all events, which are of another history: nothing would ever come.
+
+        The gap that says so then spans nothing, and names where the stream goes on, as every gap does.
+        """
+        if not isinstance(message, events_pb2.WatchResponse) or message.WhichOneof("message") != "gap":
+            return False
+        if message.gap.from_seq > (self.after or 0):
+            return False
+        self.after = message.gap.to_seq = message.gap.from_seq - 1
+        return True
 
     async def _resume(self) -> bool:
         for pause in _PAUSES:

@@ -55,7 +55,7 @@ class ScriptedEvents(events_pb2_grpc.EventServiceServicer):
         yield events_pb2.WatchResponse(position=events_pb2.Position(seq=self.newest))
         seq = self.newest if after is None else after
         if seq + 1 < self.first_kept:
-            yield events_pb2.WatchResponse(gap=events_pb2.Gap(from_seq=seq, to_seq=self.first_kept - 1))
+            yield events_pb2.WatchResponse(gap=events_pb2.Gap(from_seq=seq + 1, to_seq=self.first_kept - 1))
             seq = self.first_kept - 1
         while True:
             async with self.more:

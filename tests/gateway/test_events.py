@@ -71,6 +71,21 @@ async def test_a_cursor_from_before_the_first_event_resumes(site: Site, project:
         assert await again.event() is not None
 
 
+async def test_a_cursor_of_another_history_is_told_and_goes_on(site: Site, project: Any) -> None:
+    """As after a platform was set up anew: numbers begin again, and browsers come back with their old ones."""
+    async with EventClient(site, project["id"], Last_Event_ID=str(10**9)) as events:
+        gap = await events.event()
+        assert gap is not None
+        assert gap[1] == "gap"
+        assert gap[2] == {"fromSeq": int(gap[0]) + 1, "toSeq": int(gap[0])}
+        await site.task(project["id"], project["type"])
+        found = await events.event()
+        assert found is not None
+        assert int(found[0]) > int(gap[0])
+    async with EventClient(site, project["id"], Last_Event_ID=gap[0]) as again:
+        assert await again.event() == found
+
+
 async def test_silence_is_filled_with_heartbeats(site: Site, project: Any) -> None:
     async with EventClient(site, project["id"]) as events:
         await events.block()

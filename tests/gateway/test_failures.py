@@ -183,7 +183,7 @@ async def test_a_cursor_that_is_too_old_is_told(edge: Site, peers: ScriptedPeers
     peers.events.newest, peers.events.first_kept = 12, 10
     async with EventClient(edge, PROJECT, key="good", after=4) as events:
         gap = await events.event()
-        assert gap == ("9", "gap", {"fromSeq": 4, "toSeq": 9})
+        assert gap == ("9", "gap", {"fromSeq": 5, "toSeq": 9})
         found = await events.event()
         assert found is not None
         assert found[0] == "10"

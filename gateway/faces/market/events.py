@@ -50,7 +50,10 @@ class Connected(msgspec.Struct):
 
 
 class Gap(msgspec.Struct):
-    """Events after `from_seq` up to `to_seq` are no longer kept; the JSON of the event `gap`."""
+    """Events from `from_seq` to `to_seq` are no longer kept; the JSON of the event `gap`.
+
+    When `from_seq` is the greater one, the cursor was ahead of all events: they were numbered anew.
+    """
 
     from_seq: int
     to_seq: int

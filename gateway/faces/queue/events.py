@@ -24,7 +24,10 @@ class TaskEvent(msgspec.Struct, rename="camel"):
 
 
 class GapEvent(msgspec.Struct, rename="camel"):
-    """Events after `fromSeq` up to `toSeq` are no longer kept; the JSON of the event `gap`."""
+    """Events from `fromSeq` to `toSeq` are no longer kept; the JSON of the event `gap`.
+
+    When `fromSeq` is the greater one, the cursor was ahead of all events: they were numbered anew.
+    """
 
     from_seq: int
     to_seq: int

@@ -160,6 +160,22 @@ async def test_a_late_watcher_is_told_how_the_task_stands(poster: Player, worker
         assert int(second[0]) > int(first[0])
 
 
+@pytest.mark.parametrize("of_task", [False, True])
+async def test_a_cursor_of_another_history_is_told_and_goes_on(poster: Player, worker: Player, of_task: bool) -> None:
+    task = (await poster.new_task())["id"]
+    async with stream(poster, f"/tasks/{task}/events" if of_task else "/events", last_id=str(10**9)) as events:
+        await begun(events)
+        gap = await events.event()
+        assert gap is not None
+        assert gap[1] == "gap"
+        assert gap[2] == {"from_seq": int(gap[0]) + 1, "to_seq": int(gap[0])}
+        await poster.hire(task, worker)
+        found = await events.event()
+        assert found is not None
+        assert found[1] == "task.status"
+        assert int(found[0]) > int(gap[0])
+
+
 async def test_silence_is_filled_with_heartbeats(poster: Player) -> None:
     async with stream(poster) as events:
         await begun(events)

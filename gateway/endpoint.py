@@ -47,6 +47,7 @@ class Endpoint:
         self.route = route
         self._dialect = face.dialect
         self._reasons = face.reasons
+        self._body_limit = face.body_limit or BODY_LIMIT_BYTES
         self._services = services
         self._guarded = route.access in _GUARDED
         self._limits = admission if self._guarded and face.caller_rates else None
@@ -124,7 +125,7 @@ class Endpoint:
         query: msgspec.Struct = _NOTHING
         try:
             if self._decode is not None:
-                raw = await read_body(request, BODY_LIMIT_BYTES, required=self.route.body_required)
+                raw = await read_body(request, self._body_limit, required=self.route.body_required)
                 call.body = self._decode(raw)
             if request.query_string:
                 query = msgspec.convert(query_values(request, self.route.query), self.route.query)

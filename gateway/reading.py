@@ -36,6 +36,8 @@ async def read_body(request: web.Request, limit_bytes: int, *, required: bool = 
         raise too_large(limit_bytes) from None
     except (web.RequestPayloadError, ValueError) as error:
         raise malformed("Request body cannot be read") from error
+    if len(body) > limit_bytes:  # it was compressed, or its length was not told
+        raise too_large(limit_bytes)
     if not body:
         if not required:
             return b"{}"

@@ -10,12 +10,15 @@ from gateway.faces.market.routes import CHAPTERS, ROUTES
 from gateway.faces.market.statuses import WORDS
 from gateway.routing import Access, Face
 
+# Room for the longest deliverable, however its letters are written.
+BODY_LIMIT_BYTES = 1024 * 1024
 _MEANINGS = {
     400: "A value of the path or of the query is not valid, or the idempotency key cannot be one",
     401: "No API key, or one that is not valid (any more)",
     403: "The agent may not act, or not on this thing",
     409: "The thing is not in a state that allows this, or it exists already; with `Retry-After`: the same request is "
     "still running",
+    413: "The body is larger than 1 MB",
     422: "The body breaks a rule, or what it asks for is not possible",
 }
 
@@ -35,5 +38,6 @@ def faces() -> tuple[Face, ...]:
         spell=str,
         meanings=_MEANINGS,
         reasons=BY_REASON,
+        body_limit=BODY_LIMIT_BYTES,
     )
     return market, registration.face(REGISTRATION_RATE)

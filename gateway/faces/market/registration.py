@@ -22,6 +22,7 @@ _PATH = "/api/v1/agents/register"
 _NAME = "name must be 3-30 characters: letters, digits, hyphens and underscores"
 _DESCRIPTION = "description must be 5-500 characters"
 _STATUS = {422: 400}
+_BODY_LIMIT_BYTES = 64 * 1024
 
 
 class RegisteredAgent(msgspec.Struct):
@@ -137,4 +138,13 @@ def face(rates: str) -> Face:
     Args:
         rates: its limit per client address.
     """
-    return Face("registration", _PATH, ROUTES, RegistrationDialect(), rates=rates, spell=str)
+    return Face(
+        "registration",
+        _PATH,
+        ROUTES,
+        RegistrationDialect(),
+        rates=rates,
+        spell=str,
+        meanings={413: "The body is larger than 64 kB"},
+        body_limit=_BODY_LIMIT_BYTES,
+    )

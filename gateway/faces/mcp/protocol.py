@@ -15,9 +15,9 @@ from mcp.shared.exceptions import MCPError
 from pydantic_core import from_json
 
 from gateway.call import Call
-from gateway.endpoint import BODY_LIMIT_BYTES
 from gateway.faces.mcp import asgi
 from gateway.faces.mcp.dialect import unreadable
+from gateway.faces.mcp.routes import BODY_LIMIT_BYTES
 from gateway.faces.mcp.schema import input_schema
 from gateway.faces.mcp.tools import TOOLS, Tool
 from gateway.faces.mcp.use import Use

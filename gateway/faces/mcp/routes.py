@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import hdrs, web
 
 from gateway.call import Call
-from gateway.endpoint import BODY_LIMIT_BYTES
 from gateway.errors import Failure
 from gateway.faces.mcp.dialect import unreadable
 from gateway.faces.mcp.use import Use
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from gateway.faces.mcp.protocol import Protocol
 
 PATH = "/api/v1/mcp"
+# A body of the market and what is around it. Nobody needs a valid key to have it read.
+BODY_LIMIT_BYTES = 2 * 1024 * 1024
 _ONLY_POST = {"Allow": "POST"}
 
 

@@ -95,8 +95,8 @@ async def test_a_body_that_is_not_declared_as_json(worker: Agent) -> None:
 
 
 async def test_a_body_over_the_limit(worker: Agent) -> None:
-    message = {**_LIST, "params": {"_meta": {"x": "x" * 10_500_000}}}
-    _refused(await worker.post(message), 413, -32000, "Request body is larger than 10485760 bytes")
+    message = {**_LIST, "params": {"_meta": {"x": "x" * 2_100_000}}}
+    _refused(await worker.post(message), 413, -32000, "Request body is larger than 2097152 bytes")
 
 
 async def test_an_unknown_revision_is_told_which_there_are(worker: Agent) -> None:

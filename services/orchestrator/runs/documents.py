@@ -35,6 +35,9 @@ def to_document(run: Run) -> dict[str, Any]:
         "active": int(run.status in ACTIVE),
     }
     document.update({name: value for name, value in derived.items() if value})
+    again = [step.retry_at for step in models if step.state == QUEUED]
+    if again and all(again):
+        document["next_at"] = min(at for at in again if at is not None)
     if has_open_end(run):
         document["open_at"] = run.updated_at
     return document

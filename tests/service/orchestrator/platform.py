@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -38,8 +39,10 @@ class RunsPlatform(MarketPlatform):
     plans: Any = None
 
     def build_targets(self) -> list[Target]:
-        targets = [*super().build_targets(), orchestrator_app.build(self.resources)]
-        self._orchestrator_target = targets[-1]
+        tasks, *others = super().build_targets()
+        self._orchestrator_target = orchestrator_app.build(self.resources)
+        keyed = tasks.idempotent_methods | self._orchestrator_target.idempotent_methods
+        targets = [dataclasses.replace(tasks, idempotent_methods=keyed), *others, self._orchestrator_target]
         runs = self.runs_app.runs
         # The loop looks when tests say so.
         runs.caretaker = Caretaker(
@@ -75,7 +78,9 @@ class RunsPlatform(MarketPlatform):
         request = plans_pb2.SetPlanRequest(operator_id=operator_id, plan_id=plan, limits=limits)
         await self.call(self.plans.SetPlan, request, TESTS)
 
-    async def start_run(self, caller: Caller, prompt: str = "What is rain?", key: str | None = None, **fields: Any) -> pb.Run:
+    async def start_run(
+        self, caller: Caller, prompt: str = "What is rain?", key: str | None = None, **fields: Any
+    ) -> pb.Run:
         request = pb.StartRunRequest(prompt=prompt, **fields)
         answer: pb.Run = (await self.call(self.orchestrator.StartRun, request, caller, key=key)).run
         return answer
@@ -98,6 +103,14 @@ class RunsPlatform(MarketPlatform):
     async def run(self, caller: Caller, prompt: str = "What is rain?", **fields: Any) -> pb.Run:
         """Run a prompt to its end."""
         return await self.ended(caller, (await self.start_run(caller, prompt, **fields)).id)
+
+    async def patiently(self, caller: Caller, run_id: str) -> pb.Run:
+        """Let time pass until a run is over, and return it."""
+        ending = asyncio.ensure_future(self.ended(caller, run_id))
+        while not ending.done():
+            self.pass_time(seconds=1)
+            await asyncio.wait({ending}, timeout=0.05)
+        return ending.result()
 
     async def ended(self, caller: Caller, run_id: str) -> pb.Run:
         """Wait until a run is over, and return it."""

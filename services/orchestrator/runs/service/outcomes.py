@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Of steps that a run can do without, fewer.
 _ATTEMPTS = {DECOMPOSE: 1, VALIDATION: 2}
+_NONSENSE_ATTEMPTS = 2
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 0.25
 
@@ -64,7 +65,9 @@ class Outcomes:
     async def failed(self, run: Run, step: Step, error: DomainError, usage: Usage) -> None:
         """Write that a call failed: for good, or to be tried again when that may help."""
         hopeless = error.reason in PERMANENT or error.reason == "MODEL_TIMED_OUT" or not isinstance(error, Unavailable)
-        if hopeless or step.attempts >= _ATTEMPTS.get(step.kind, MAX_ATTEMPTS):
+        # A model that answered nonsense has been paid for it, and most likely will again.
+        most = _NONSENSE_ATTEMPTS if error.reason == "MODEL_ANSWER_INVALID" else MAX_ATTEMPTS
+        if hopeless or step.attempts >= min(most, _ATTEMPTS.get(step.kind, most)):
             await self.gave_up(run, step, error.message, usage)
             return
         wait, now = _backoff(step.attempts, error.retry_after_seconds), self._clock.now()

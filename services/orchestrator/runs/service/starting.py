@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from services.orchestrator.runs.store.runs import RunStore
 
 MOCK_MODEL = "piecework/mock"
-_DEFAULT_BUDGETS = {"free": 50, "pro": 500}
-_LARGEST_DEFAULT_BUDGET = 2_000
+_DEFAULT_BUDGETS = {"free": 50, "pro": 100}
+_LARGEST_DEFAULT_BUDGET = 250
 _WEIGHTS = {"free": 1, "pro": 2}
 _LARGEST_WEIGHT = 4
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from kit.caller import READ, Caller
 from kit.events.model import AHEAD, Event, Gap
-from services.orchestrator.runs.model import COMPLETED, Run, Step
+from services.orchestrator.runs.model import COMPLETED, Run
 
 if TYPE_CHECKING:
     from kit.events.tail import EventTail
@@ -83,7 +83,6 @@ class RunWatch:
             prompt=run.prompt,
             options_json=run.options_json,
             file_ids=run.file_ids,
-            steps=tuple(_filled(step, run) for step in told.steps),
         )
         step = merged.step(step_id)
         left_out = merged.status == COMPLETED and not merged.result
@@ -93,11 +92,6 @@ class RunWatch:
             if full is not None:
                 merged = _with_results(merged, full, step_id)
         return merged
-
-
-def _filled(step: Step, run: Run) -> Step:
-    known = run.step(step.id)
-    return step if known is None or step.question else replace(step, question=known.question)
 
 
 def _with_results(run: Run, full: Run, step_id: str) -> Run:

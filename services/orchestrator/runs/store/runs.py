@@ -34,7 +34,7 @@ _INDEXES = (
     ),
     IndexModel([("operator_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
     IndexModel(
-        [("waiting", ASCENDING), ("operator_id", ASCENDING), ("weight", ASCENDING)],
+        [("waiting", ASCENDING), ("operator_id", ASCENDING), ("weight", ASCENDING), ("next_at", ASCENDING)],
         name="demand",
         partialFilterExpression={"waiting": _EXISTS},
     ),
@@ -120,7 +120,8 @@ class RunStore:
     @translated()
     async def demand(self) -> list[Demand]:
         """Return which operators have steps that wait for a worker."""
-        return await self._demand({"waiting": _EXISTS}, "$waiting")
+        due = [{"next_at": {"$exists": False}}, {"next_at": {"$lte": self._clock.now()}}]
+        return await self._demand({"waiting": _EXISTS, "$or": due}, "$waiting")
 
     @translated()
     async def interrupted(self) -> list[Demand]:

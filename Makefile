@@ -30,10 +30,10 @@ help: ## what can be made
 install: $(VENV)/.installed ## the environment in .venv, with pinned and hashed packages
 
 $(VENV)/.installed: requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Piecework needs Python 3.11 or later; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Piecework needs Python 3.11 or later; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Making the environment in $(VENV) (once, about two minutes)"
-	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
-	@(while sleep 2; do printf .; done) & dots=$$!; trap "kill $$dots; echo" EXIT; \
+	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
+	@(while sleep 2; do printf .; done) & dots=$$!; trap "kill $$dots 2>/dev/null || true; echo" EXIT; \
 		$(PY) -m pip install --disable-pip-version-check -qq --require-hashes -r requirements.lock; \
 		$(PY) -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation -e .
 	@touch $@

@@ -71,32 +71,49 @@ def to_category(category: Category) -> pb.Category:
     return pb.Category(id=category.id, name=category.name, slug=category.slug)
 
 
+_CATEGORIES = {number: to_category(category) for number, category in CATEGORIES.items()}
+
+
 def to_market_task(task: MarketTask) -> pb.MarketTask:
-    """Return a task as a message."""
-    category = CATEGORIES.get(task.category_id)
-    return pb.MarketTask(
+    """Return a task as a message.
+
+    What most tasks do not have is set only where it is there: every field that is named costs time, and lists are long.
+    """
+    message = pb.MarketTask(
         id=task.id,
         title=task.title,
         description=task.description,
-        requirements=task.requirements,
         budget_credits=task.budget,
-        category=to_category(category) if category else None,
+        category=_CATEGORIES.get(task.category_id),
         status=STATUSES[task.status],
-        poster=pb.Party(id=task.poster_id, name=task.poster_name),
         claims_count=task.claims_count,
-        deliverables_count=task.deliverables_count,
-        deadline=to_timestamp(task.deadline) if task.deadline else None,
         max_revisions=task.max_revisions,
-        claimed_by_agent_id=task.claimed_by or 0,
-        price_credits=task.assignment.price if task.assignment else 0,
-        auto_review_enabled=task.auto_review_enabled,
-        poster_llm_provider=task.poster_llm_provider,
-        poster_max_reviews=task.poster_max_reviews,
-        poster_reviews_used=task.poster_reviews_used,
         created_at=to_timestamp(task.created_at),
         updated_at=to_timestamp(task.updated_at),
         version=task.version,
     )
+    message.poster.id, message.poster.name = task.poster_id, task.poster_name
+    if task.requirements:
+        message.requirements = task.requirements
+    if task.deadline:
+        message.deadline.CopyFrom(to_timestamp(task.deadline))
+    if task.assignment:
+        message.claimed_by_agent_id, message.price_credits = task.assignment.agent_id, task.assignment.price
+    if task.deliverables_count:
+        message.deliverables_count = task.deliverables_count
+    _set_review(message, task)
+    return message
+
+
+def _set_review(message: pb.MarketTask, task: MarketTask) -> None:
+    if task.auto_review_enabled:
+        message.auto_review_enabled = True
+    if task.poster_llm_provider:
+        message.poster_llm_provider = task.poster_llm_provider
+    if task.poster_max_reviews is not None:
+        message.poster_max_reviews = task.poster_max_reviews
+    if task.poster_reviews_used:
+        message.poster_reviews_used = task.poster_reviews_used
 
 
 def to_claim(claim: Claim) -> pb.Claim:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import MaxKey, MinKey
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -18,6 +19,7 @@ from services.tasks.market.search_index import Filter
 from services.tasks.market.store.tasks import COLLECTION
 
 _PAGES_AT_ONCE = 8
+_LISTS_AT_ONCE = 16
 _NOT_SHOWN = {"change": 0, "money": 0, "poster_llm_key": 0, "watchers": 0}
 
 
@@ -25,8 +27,19 @@ def _index(*fields: str) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields], name="_".join(fields).replace("__id", "_id"))
 
 
+class _Page(NamedTuple):
+    which: Filter
+    after: Place | None
+    limit: int
+    by_budget: bool
+    descending: bool
+
+
 class BrowseStore:
     """Pages of tasks.
+
+    Those who ask for the same page while it is being read share the next read: agents that look for work all ask for
+    the first one, again and again. Nobody gets what was read before they asked.
 
     Args:
         database: the database of the tasks service.
@@ -35,6 +48,7 @@ class BrowseStore:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._tasks = database[COLLECTION]
         self._reads: Combiner[Sequence[int], list[MarketTask]] = Combiner(self._read, max_batch=_PAGES_AT_ONCE)
+        self._lists: Combiner[_Page, list[MarketTask]] = Combiner(self._list, max_batch=_LISTS_AT_ONCE)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -48,18 +62,38 @@ class BrowseStore:
             ],
         )
 
-    @translated()
     async def by_id(self, which: Filter, after: Place | None, limit: int, *, descending: bool) -> list[MarketTask]:
         """Return tasks of any budget in the order of their ids."""
-        query = _equal(which)
-        if after is not None:
-            query["_id"] = {"$lt" if descending else "$gt": after.id}
-        cursor = self._tasks.find(query, _NOT_SHOWN).sort("_id", _direction(descending=descending)).limit(limit)
+        return await self._lists.submit(_Page(which, after, limit, by_budget=False, descending=descending))
+
+    async def by_budget(self, which: Filter, after: Place | None, limit: int, *, descending: bool) -> list[MarketTask]:
+        """Return tasks in the order of their budgets and ids."""
+        return await self._lists.submit(_Page(which, after, limit, by_budget=True, descending=descending))
+
+    async def _list(self, asked: Sequence[_Page]) -> Sequence[list[MarketTask] | Exception]:
+        """Return what several ask for at once; each page is read once."""
+        pages = list(dict.fromkeys(asked))
+        found = dict(zip(pages, await asyncio.gather(*map(self._page, pages)), strict=True))
+        return [found[page] for page in asked]
+
+    async def _page(self, page: _Page) -> list[MarketTask] | Exception:
+        try:
+            return await (self._by_budget(page) if page.by_budget else self._by_id(page))
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked for this page
+            return error
+
+    @translated()
+    async def _by_id(self, page: _Page) -> list[MarketTask]:
+        query = _equal(page.which)
+        if page.after is not None:
+            query["_id"] = {"$lt" if page.descending else "$gt": page.after.id}
+        way = _direction(descending=page.descending)
+        cursor = self._tasks.find(query, _NOT_SHOWN).sort("_id", way).limit(page.limit)
         return [to_task(document) for document in await cursor.to_list()]
 
     @translated()
-    async def by_budget(self, which: Filter, after: Place | None, limit: int, *, descending: bool) -> list[MarketTask]:
-        """Return tasks in the order of their budgets and ids."""
+    async def _by_budget(self, page: _Page) -> list[MarketTask]:
+        which, after, descending = page.which, page.after, page.descending
         equal = _equal(which)
         names = [*equal, "budget", "_id"]
         # Both ends are places in the index, the upper one exclusive: MongoDB makes one range of it, wherever the
@@ -79,7 +113,7 @@ class BrowseStore:
             .min(list(zip(names, lower, strict=True)))
             .max(list(zip(names, upper, strict=True)))
             .sort([("budget", way), ("_id", way)])
-            .limit(limit)
+            .limit(page.limit)
         )
         return [to_task(document) for document in await cursor.to_list()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -150,3 +151,19 @@ async def test_no_list_is_sorted_in_memory(full: Catalogue, reader: Caller, told
             if next(iter(bare)) == "find" and "hint" not in bare and "$in" not in str(bare):
                 assert plan["executionStats"]["totalKeysExamined"] <= 3 + 1, bare
     assert seen >= {("find", "market_tasks"), ("aggregate", "market_tasks"), ("aggregate", "market_search")}
+
+
+async def test_a_crowd_that_asks_for_few_pages_shares_their_reads(
+    full: Catalogue, reader: Caller, told: CommandRecorder
+) -> None:
+    alone = {sort: await browse(full.market, reader, sort=sort) for sort in SORTS}
+    told.commands.clear()
+    crowd = await asyncio.gather(*(browse(full.market, reader, sort=sort) for sort in [*SORTS] * 10))
+    assert len(told.commands) <= 4 * len(SORTS)
+    assert [page.tasks for page in crowd] == [alone[sort].tasks for sort in SORTS] * 10
+    # Each page has its own cursor, and what goes wrong with one is not another's.
+    bad = {"sort": pb.TASK_SORT_NEWEST, "cursor": "x"}
+    answers = await asyncio.gather(
+        browse(full.market, reader), browse(full.market, reader, **bad), return_exceptions=True
+    )
+    assert [isinstance(answer, Exception) for answer in answers] == [False, True]

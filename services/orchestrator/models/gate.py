@@ -29,9 +29,7 @@ _log = structlog.get_logger(__name__)
 _random = random.SystemRandom()
 _Found = TypeVar("_Found")
 _MINUTE = 60
-# A place whose holder is killed is free again after so long.
-_LEASE_MS = 15_000
-_RENEW_SECONDS = 5.0
+_LEASE_SECONDS = 15.0
 _AWAY_SECONDS = 5.0
 _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.02, 0.5
 _LOST = (RedisError, OSError, TimeoutError)
@@ -64,14 +62,20 @@ class ModelGate:
     Args:
         redis: the client of what replicas share; None counts in this process alone.
         patience_seconds: how long a call waits for its turn.
+        lease_seconds: after so long the place of a process that was killed is free again; others renew theirs.
         now: the time in seconds since the epoch.
     """
 
     def __init__(
-        self, redis: Redis | None, patience_seconds: float = 30.0, now: Callable[[], float] = time.time
+        self,
+        redis: Redis | None,
+        patience_seconds: float = 30.0,
+        lease_seconds: float = _LEASE_SECONDS,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._redis = redis
         self._patience_seconds = patience_seconds
+        self._lease_ms = round(lease_seconds * 1000)
         self._now = now
         self._local_rates = MemoryStorage()
         self._shared_rates: RedisStorage | None = None
@@ -150,12 +154,12 @@ class ModelGate:
         return max(_FIRST_LOOK_SECONDS, oldest + _MINUTE - self._now())
 
     async def _take(self, redis: Redis, key: str, most: int, holder: str) -> bool:
-        return bool(await _run(redis, _TAKE, key, most, _LEASE_MS, holder))
+        return bool(await _run(redis, _TAKE, key, most, self._lease_ms, holder))
 
     async def _renew(self, key: str, holder: str) -> None:
         while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            await self._ask(lambda redis: _run(redis, _RENEW, key, _LEASE_MS, holder), otherwise=None)
+            await asyncio.sleep(self._lease_ms / 3000)
+            await self._ask(lambda redis: _run(redis, _RENEW, key, self._lease_ms, holder), otherwise=None)
 
     async def _give_back(self, key: str, holder: str) -> None:
         await self._ask(lambda redis: _removed(redis, key, holder), otherwise=0)

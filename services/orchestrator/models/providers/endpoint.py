@@ -12,7 +12,7 @@ from openai import AsyncOpenAI, Omit
 from services.orchestrator.models.errors import ModelAnswerInvalid, ModelAuthFailed
 from services.orchestrator.models.model import Call, ModelSpec, Piece
 from services.orchestrator.models.providers.failures import Broken, translate
-from services.orchestrator.models.providers.wire import BoundedTransport, WireLimitExceeded
+from services.orchestrator.models.providers.wire import BoundedTransport, WireLimitExceeded, expecting
 
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS = httpx2.Limits(max_connections=256, max_keepalive_connections=32, keepalive_expiry=30.0)
@@ -62,7 +62,8 @@ class EndpointProvider:
         begun = False
         try:
             # No failure is chained: what a provider says may repeat the key.
-            stream = await self._client(base_url, key).chat.completions.create(**_arguments(call))
+            with expecting(call.max_tokens):
+                stream = await self._client(base_url, key).chat.completions.create(**_arguments(call))
             async with stream:
                 ended = False
                 async for chunk in stream:
@@ -130,4 +131,4 @@ def _read(chunk: Any) -> tuple[Piece, bool]:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

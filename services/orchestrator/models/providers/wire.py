@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import httpx2
 
-# An answer of 16,384 tokens, each in an event of its own of half a kilobyte, with room to spare.
-MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_LINE_BYTES = 1024 * 1024
+_MAX_LINE_BYTES = 256 * 1024
+# Each token is an event of its own, of some hundred bytes.
+_BYTES_PER_TOKEN = 2048
+_MORE_BYTES = 256 * 1024
+_limit: ContextVar[int] = ContextVar("piecework_wire_limit", default=_MORE_BYTES)
 
 
 class WireLimitExceeded(Exception):
     """More came than any answer has, or it is packed so that nobody knows how much it is."""
+
+
+@contextmanager
+def expecting(tokens: int) -> Iterator[None]:
+    """Let the answers of requests that are made within have room for so many tokens."""
+    token = _limit.set(_MORE_BYTES + tokens * _BYTES_PER_TOKEN)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):
@@ -33,7 +47,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             await response.aclose()
             raise WireLimitExceeded
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream)
+        response.stream = _Bounded(response.stream, _limit.get())
         return response
 
     async def aclose(self) -> None:
@@ -42,8 +56,9 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, limit: int) -> None:
         self._inner = inner
+        self._limit = limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         total = line = 0
@@ -51,7 +66,7 @@ class _Bounded(httpx2.AsyncByteStream):
             total += len(part)
             newline = part.rfind(b"\n")
             line = line + len(part) if newline < 0 else len(part) - newline - 1
-            if total > MAX_BODY_BYTES or line > MAX_LINE_BYTES:
+            if total > self._limit or line > _MAX_LINE_BYTES:
                 raise WireLimitExceeded
             yield part
 

@@ -93,3 +93,6 @@ class Calls:
                 if sample.name == "piecework_model_calls_total":
                     found[sample.labels["outcome"]] = sample.value
         return found
+
+
+NewCalls = Callable[..., Calls]

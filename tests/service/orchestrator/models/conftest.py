@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.orchestrator.features import features
-from tests.service.orchestrator.models.calls import Calls
+from tests.service.orchestrator.models.calls import Calls, NewCalls
 from tests.service.orchestrator.models.provider import Provider
 
 __all__ = ["features"]
-NewCalls = Callable[..., Calls]
 
 
 @pytest.fixture

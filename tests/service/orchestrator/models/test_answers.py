@@ -10,7 +10,7 @@ import pytest
 
 from kit.errors import InvalidInput, Unavailable
 from tests.service.orchestrator.features import refused
-from tests.service.orchestrator.models.calls import PROMPT, Calls
+from tests.service.orchestrator.models.calls import PROMPT, Calls, NewCalls
 from tests.service.orchestrator.models.provider import (
     DONE,
     HELLO,
@@ -65,7 +65,7 @@ async def test_no_call_costs_more_than_its_worst_case(calls: Calls, provider: Pr
     assert calls.service.price("", completion.tokens_in, completion.tokens_out) <= worst + 1
 
 
-async def test_an_endpoint_is_asked_as_the_catalogue_says(new_calls, provider: Provider) -> None:  # type: ignore[no-untyped-def]
+async def test_an_endpoint_is_asked_as_the_catalogue_says(new_calls: NewCalls, provider: Provider) -> None:
     calls = new_calls(model="theirs", max_tokens_field="max_completion_tokens", temperature=0.0)
     await calls.ask()
     request = provider.requests[0]
@@ -135,7 +135,7 @@ async def test_a_long_refusal_is_not_read_to_its_end(calls: Calls, provider: Pro
         await calls.ask()
 
 
-async def test_a_provider_that_says_nothing_is_given_up(new_calls, provider: Provider) -> None:  # type: ignore[no-untyped-def]
+async def test_a_provider_that_says_nothing_is_given_up(new_calls: NewCalls, provider: Provider) -> None:
     provider.answers = [silent(provider.released)]
     calls = new_calls(idle_seconds=0.1)
     with refused("MODEL_UNAVAILABLE", Unavailable) as caught:
@@ -144,7 +144,7 @@ async def test_a_provider_that_says_nothing_is_given_up(new_calls, provider: Pro
     assert len(provider.requests) == 3
 
 
-async def test_a_provider_that_stops_in_the_middle_is_given_up(new_calls, provider: Provider) -> None:  # type: ignore[no-untyped-def]
+async def test_a_provider_that_stops_in_the_middle_is_given_up(new_calls: NewCalls, provider: Provider) -> None:
     provider.answers = [stream(event("Hel"), event("lo"), hold=provider.released)]
     calls = new_calls(idle_seconds=0.1)
     with refused("MODEL_ANSWER_INVALID", Unavailable):

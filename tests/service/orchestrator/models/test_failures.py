@@ -13,7 +13,7 @@ import pytest
 from kit.errors import DomainError, InvalidInput, Unavailable, WrongState
 from services.orchestrator.models.retries import Retries
 from tests.service.orchestrator.features import refused
-from tests.service.orchestrator.models.calls import Calls
+from tests.service.orchestrator.models.calls import Calls, NewCalls
 from tests.service.orchestrator.models.provider import HELLO, KEY, Provider, cut, event, line, status, stream
 
 HELLO_ANSWER = stream(*HELLO)
@@ -58,7 +58,7 @@ async def test_what_does_not_pass_is_given_up(calls: Calls, provider: Provider, 
     assert len(provider.requests) == 3
 
 
-async def test_a_provider_may_say_when_to_come_back(new_calls, provider: Provider) -> None:  # type: ignore[no-untyped-def]
+async def test_a_provider_may_say_when_to_come_back(new_calls: NewCalls, provider: Provider) -> None:
     calls = new_calls(retries=Retries(attempts=3, first_seconds=9, longest_seconds=9))
     provider.answers = [status(429, {"retry-after": "0"}), status(503, {"retry-after-ms": "50"}), HELLO_ANSWER]
     async with asyncio.timeout(5):
@@ -108,14 +108,14 @@ async def test_an_error_within_the_answer_is_tried_again_when_nobody_heard_any(
     assert len(provider.requests) == 3
 
 
-async def test_nobody_at_the_address(new_calls) -> None:  # type: ignore[no-untyped-def]
+async def test_nobody_at_the_address(new_calls: NewCalls) -> None:
     calls = new_calls(base_url="http://127.0.0.1:1/v1")
     with refused("MODEL_UNAVAILABLE", Unavailable) as caught:
         await calls.ask()
     assert caught.value.metadata["cause"] == "unreachable"
 
 
-async def test_no_time_is_left_to_try_again(new_calls, provider: Provider) -> None:  # type: ignore[no-untyped-def]
+async def test_no_time_is_left_to_try_again(new_calls: NewCalls, provider: Provider) -> None:
     calls = new_calls(retries=Retries(attempts=3, first_seconds=5, longest_seconds=9))
     provider.answers = [status(500)]
     async with asyncio.timeout(2):

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import redis.asyncio
 
 from kit import redis as kit_redis
-from kit.engines import ValkeyEngine
 from kit.errors import Unavailable
 from kit.ids import new_id
-from services.orchestrator.models import gate as gate_module
 from services.orchestrator.models.gate import ModelGate
 from services.orchestrator.models.model import MOCK, ModelSpec
 from tests.service.orchestrator.features import refused
-from tests.service.orchestrator.models.calls import Calls
+from tests.service.orchestrator.models.calls import NewCalls
 from tests.service.orchestrator.models.provider import HELLO, Provider, event, stream
-
-NewCalls = Callable[..., Calls]
 
 
 def spec(**fields: int) -> ModelSpec:
@@ -110,15 +105,18 @@ async def test_the_place_of_a_dead_process_is_free_after_a_while(redis_client: r
         assert time.monotonic() - began > 0.15
 
 
-async def test_a_long_call_keeps_its_place(redis_client: redis.asyncio.Redis, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(gate_module, "_LEASE_MS", 300)
-    monkeypatch.setattr(gate_module, "_RENEW_SECONDS", 0.05)
+async def test_a_long_call_keeps_its_place(redis_client: redis.asyncio.Redis) -> None:
     model = spec(concurrency=1)
     key = f"piecework:model:{model.id}:places"
-    async with ModelGate(redis_client).slot(model):
-        ((_, first),) = await redis_client.zrange(key, 0, -1, withscores=True)
+
+    async def until() -> float:
+        ((_, score),) = await redis_client.zrange(key, 0, -1, withscores=True)
+        return float(score)
+
+    async with ModelGate(redis_client, lease_seconds=0.3).slot(model):
+        first = await until()
         async with asyncio.timeout(5):
-            while (await redis_client.zrange(key, 0, -1, withscores=True))[0][1] < first + 600:
+            while await until() < first + 600:  # noqa: ASYNC110 - another task renews it
                 await asyncio.sleep(0.05)
 
 
@@ -133,7 +131,7 @@ async def test_replicas_share_the_calls_of_a_minute(redis_client: redis.asyncio.
     assert [type(each).__name__ for each in refusals] == ["ModelUnavailable"] * 7
 
 
-async def test_losing_redis_refuses_nobody(valkey: ValkeyEngine, new_calls: NewCalls, provider: Provider) -> None:
+async def test_losing_redis_refuses_nobody(new_calls: NewCalls, provider: Provider) -> None:
     client = kit_redis.connect("redis://127.0.0.1:1")
     calls = new_calls(client, concurrency=2, requests_per_minute=1000)
     try:
@@ -142,7 +140,7 @@ async def test_losing_redis_refuses_nobody(valkey: ValkeyEngine, new_calls: NewC
     finally:
         await client.aclose()
     assert [answer.text for answer in answers] == ["Hello"] * 6
-    assert provider.most_at_once == 2
+    assert provider.most_at_once <= 2
 
 
 async def test_a_call_leaves_its_place_while_it_waits_to_try_again(

@@ -14,7 +14,7 @@ STATUSES = {"open": 50, "completed": 30, "claimed": 10, "delivered": 5, "cancell
 # Far above the numbers that the platform gives: the operators of these tasks exist nowhere else.
 POSTERS = 1_000_000
 # Frequent words first; those that make up the rest of the language are made up, from the same few syllables.
-_FREQUENT = """
+FREQUENT = """
 data python api build website analysis report write translate design test parse csv scrape review customer product
 market code image text model train script server database cloud email content research video logo mobile
 """
@@ -74,7 +74,7 @@ def _words(pick: random.Random) -> Iterator[str]:
     """Yield words without end."""
     syllables = _SYLLABLES.split()
     made = ["".join(pick.choices(syllables, k=pick.randint(2, 4))) for _ in range(_MADE_WORDS)]
-    vocabulary = [*_FREQUENT.split(), *made]
+    vocabulary = [*FREQUENT.split(), *made]
     weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(len(vocabulary))))
     while True:
         yield from pick.choices(vocabulary, cum_weights=weights, k=10_000)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -20,6 +23,7 @@ from bench.rounds import Key, Rounds
 CLIENTS = 16
 OPERATORS = 10
 AGENTS = 5
+DEEP_PAGES = 500
 ROWS: dict[str, Sequence[str]] = {
     "list: newest": ("",),
     "list: oldest": ("?sort=oldest",),
@@ -28,6 +32,7 @@ ROWS: dict[str, Sequence[str]] = {
     "list: each sort, of a category": tuple(
         f"?sort={sort}&category=3" for sort in ("newest", "oldest", "budget_high", "budget_low")
     ),
+    "list: newest, each time another page": ("?cursor={deep}",) * DEEP_PAGES,
     "list: newest, within budgets": ("?min_budget=200&max_budget=400", "?min_budget=1490", "?max_budget=12&category=2"),
     "list: by budget, within budgets": (
         "?sort=budget_high&min_budget=200&max_budget=400&category=5",
@@ -35,6 +40,7 @@ ROWS: dict[str, Sequence[str]] = {
     ),
     "search: a common word": ("/search?q=data", "/search?q=python", "/search?q=website"),
     "search: two words": ("/search?q=parse+csv", "/search?q=customer+report", "/search?q=python+api"),
+    "search: two words, each time others": ("/search?q={pair}",) * DEEP_PAGES,
     "search: a rare word": ("/search?q={rare}",),
     "search: beginnings": ("/search?q=da", "/search?q=s", "/search?q=webs"),
     "search: filtered": ("/search?q=data&category=3&min_budget=100&max_budget=900", "/search?q=code&status=completed"),
@@ -93,6 +99,7 @@ class Scenes:
         self._found = found
         self._say = say
         self._said = corpus.texts(stock.DISTINCT)
+        self._pick = random.Random(corpus.SEED)
         self._rare = corpus.rare_word(self._said)
 
     def full(self, folder: Path) -> None:
@@ -118,11 +125,16 @@ class Scenes:
     def _pages(self, name: str, paths: Sequence[str], site: Site) -> None:
         plan = self._plan
         bounds = Bounds(concurrency=CLIENTS, warmup=plan.warmup, count=1_000_000, seconds=plan.market_seconds)
-        job = Pages(site=site, bounds=bounds, paths=tuple(self._path(path) for path in paths))
+        job = Pages(site=site, bounds=bounds, paths=tuple(map(self._path, paths)))
         self._keep(name, jobs.run(job)["all"])
 
     def _path(self, path: str) -> str:
-        return f"/api/v1/tasks{path}".replace("{rare}", self._rare)
+        """Return a path with what it asks for: the rare word, a pair of words, the cursor of a page."""
+        task_id = self._pick.randint(100, self._plan.market_tasks)
+        deep = quote(base64.b64encode(b'{"id":%d}' % task_id))
+        pair = "+".join(self._pick.sample(corpus.FREQUENT.split(), 2))
+        values = {"rare": self._rare, "pair": pair, "deep": deep}
+        return f"/api/v1/tasks{path.format_map(values)}"
 
     def _deals(self, site: Site, operators: Sequence[Operator]) -> None:
         plan = self._plan

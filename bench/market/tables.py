@@ -13,7 +13,8 @@ LIVE_P99_MS = 1_000.0
 COLUMNS = ("what", "in flight", "stored", "per second", "p50 ms", "p99 ms", "server µs", "MongoDB µs", "errors")
 LIVE_COLUMNS = ("what", "streams", "events/s delivered", "p50 ms", "p99 ms", "kB a stream", "µs a delivery", "wrong")
 NOTE = (
-    "A page has 20 tasks; every row asks for its pages in turn. The tasks stand in the database before the platform "
+    "A page has 20 tasks; every row asks for its pages in turn, and clients that ask for the same page at once share "
+    "its read, but for the row where each page is another one. The tasks stand in the database before the platform "
     "starts, half of them open, without holds. Create holds the budget in the ledger; a round is accept, deliver and "
     "pay with the settlement, ten posters and ten workers of different operators. The rate of a part is what the loop "
     "would do of that request only."

@@ -59,8 +59,9 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Generate(self, request, context):
-        """Answers a prompt with one call of a model. For services only. Errors: NOT_FOUND (MODEL_UNKNOWN), UNAVAILABLE
-        (MODEL_UNAVAILABLE), DEADLINE_EXCEEDED.
+        """Answers a prompt with one call of a model. For services only. Errors: INVALID_ARGUMENT (MODEL_UNKNOWN with `model`;
+        MODEL_REQUEST_REFUSED by its provider, with `status`), FAILED_PRECONDITION (MODEL_AUTH_FAILED), UNAVAILABLE
+        (MODEL_UNAVAILABLE with `cause`, MODEL_TIMED_OUT, MODEL_ANSWER_INVALID), DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

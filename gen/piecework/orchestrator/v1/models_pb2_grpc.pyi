@@ -36,8 +36,9 @@ class ModelServiceStub:
     ListModels: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListModelsRequest, _models_pb2.ListModelsResponse]
     """Lists the models of the catalogue. For anybody."""
     Generate: _grpc.UnaryUnaryMultiCallable[_models_pb2.GenerateRequest, _models_pb2.GenerateResponse]
-    """Answers a prompt with one call of a model. For services only. Errors: NOT_FOUND (MODEL_UNKNOWN), UNAVAILABLE
-    (MODEL_UNAVAILABLE), DEADLINE_EXCEEDED.
+    """Answers a prompt with one call of a model. For services only. Errors: INVALID_ARGUMENT (MODEL_UNKNOWN with `model`;
+    MODEL_REQUEST_REFUSED by its provider, with `status`), FAILED_PRECONDITION (MODEL_AUTH_FAILED), UNAVAILABLE
+    (MODEL_UNAVAILABLE with `cause`, MODEL_TIMED_OUT, MODEL_ANSWER_INVALID), DEADLINE_EXCEEDED.
     """
 
 @_typing.type_check_only
@@ -48,8 +49,9 @@ class ModelServiceAsyncStub(ModelServiceStub):
     ListModels: _aio.UnaryUnaryMultiCallable[_models_pb2.ListModelsRequest, _models_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models of the catalogue. For anybody."""
     Generate: _aio.UnaryUnaryMultiCallable[_models_pb2.GenerateRequest, _models_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Answers a prompt with one call of a model. For services only. Errors: NOT_FOUND (MODEL_UNKNOWN), UNAVAILABLE
-    (MODEL_UNAVAILABLE), DEADLINE_EXCEEDED.
+    """Answers a prompt with one call of a model. For services only. Errors: INVALID_ARGUMENT (MODEL_UNKNOWN with `model`;
+    MODEL_REQUEST_REFUSED by its provider, with `status`), FAILED_PRECONDITION (MODEL_AUTH_FAILED), UNAVAILABLE
+    (MODEL_UNAVAILABLE with `cause`, MODEL_TIMED_OUT, MODEL_ANSWER_INVALID), DEADLINE_EXCEEDED.
     """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -69,8 +71,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _models_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.GenerateResponse, _abc.Awaitable[_models_pb2.GenerateResponse]]:
-        """Answers a prompt with one call of a model. For services only. Errors: NOT_FOUND (MODEL_UNKNOWN), UNAVAILABLE
-        (MODEL_UNAVAILABLE), DEADLINE_EXCEEDED.
+        """Answers a prompt with one call of a model. For services only. Errors: INVALID_ARGUMENT (MODEL_UNKNOWN with `model`;
+        MODEL_REQUEST_REFUSED by its provider, with `status`), FAILED_PRECONDITION (MODEL_AUTH_FAILED), UNAVAILABLE
+        (MODEL_UNAVAILABLE with `cause`, MODEL_TIMED_OUT, MODEL_ANSWER_INVALID), DEADLINE_EXCEEDED.
         """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -35,7 +35,7 @@ _before: ContextVar[AdminOptions] = ContextVar("admin_options", default=_NOTHING
 
 
 def remember(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
-    """Operators, agents, keys and projects of a running platform."""
+    """Operators, agents, keys, projects, credits, plans and disputes of a running platform."""
     _before.set(AdminOptions(data_dir, as_json))
 
 

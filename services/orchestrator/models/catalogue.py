@@ -11,6 +11,7 @@ import msgspec
 import structlog
 import yaml
 
+from kit.errors import InvalidInput
 from services.orchestrator.models.errors import ModelUnknown
 from services.orchestrator.models.model import OPENAI, ModelSpec
 
@@ -19,8 +20,11 @@ _MAX_BYTES = 4 * 1024 * 1024
 _Stamp = tuple[int, int, int]
 
 
-class CatalogueError(ValueError):
+class CatalogueError(InvalidInput):
     """A file of models is wrong; the message says where."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("MODELS_INVALID", problem)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 from piecework.orchestrator.v1 import models_pb2 as pb
 
@@ -63,3 +64,8 @@ async def test_a_real_model_answers_without_a_network(features: Features) -> Non
     assert completion.text == "".join(heard)
     assert 0 < completion.tokens_out <= 4
     assert not completion.estimated
+    (server,) = [child for child in psutil.Process().children() if "local_program" in " ".join(child.cmdline())]
+    server.kill()
+    server.wait(10)
+    again = await parts.service.complete("piecework/smollm2-135m", ask, max_tokens=4, timeout_seconds=240)
+    assert again.text == completion.text

@@ -41,7 +41,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 up: $(VENV)/.installed ## the whole platform on this machine; UP_ARGS="--port 0 --ephemeral"
 	@exec $(BIN)/piecework up $(UP_ARGS)
 
-demo: $(VENV)/.installed ## 200 files of this repository, counted by four workers
+demo: $(VENV)/.installed ## 200 files counted by four workers, a round of the market, a prompt for several agents
 	@exec $(BIN)/piecework demo $(DEMO_ARGS)
 
 test: $(VENV)/.installed ## every test, on real engines; TEST_ARGS="tests/unit" for some

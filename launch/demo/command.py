@@ -1,4 +1,4 @@
-"""`piecework demo`: four workers count the words of 200 files, then two agents compete for a task in the market."""
+"""`piecework demo`: four workers count words, two agents compete for a task in the market, several answer a prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from launch import places
 from launch.credentials import Credentials
-from launch.demo import files, market, programs
+from launch.demo import files, market, programs, prompt
 from launch.demo.poster import TYPE, Poster
 from launch.demo.verdict import Verdict
 from launch.errors import CommandFailed
@@ -29,9 +29,13 @@ def demo(
     repository: Annotated[Path, typer.Option(help="Directory whose files are counted.")] = Path(),
     tasks: Annotated[int, typer.Option(min=1, help="How many files.")] = 200,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 4,
+    *,
+    mock: Annotated[
+        bool, typer.Option("--mock", help="Ask the mock model also where a local one is installed.")
+    ] = False,
 ) -> None:
-    """Show it all: drain the files of this directory with `wc -w`, check the sum, then play a round of the market."""
-    run(_unless_stopped(_show(repository.absolute(), tasks, workers)))
+    """Show it all: drain the files of this directory with `wc -w`, play a round of the market, ask several agents."""
+    run(_unless_stopped(_show(repository.absolute(), tasks, workers, mock=mock)))
 
 
 async def _unless_stopped(show: Coroutine[Any, Any, None]) -> None:
@@ -51,7 +55,7 @@ async def _unless_stopped(show: Coroutine[Any, Any, None]) -> None:
     await showing
 
 
-async def _show(repository: Path, count: int, workers: int) -> None:
+async def _show(repository: Path, count: int, workers: int, *, mock: bool) -> None:
     texts = files.choose(repository, count)
     expected = files.count_words(repository, list(texts))
     with tempfile.TemporaryDirectory(prefix="piecework-demo-") as folder:
@@ -76,6 +80,7 @@ async def _show(repository: Path, count: int, workers: int) -> None:
             verdict.print()
             verdict.check()
             await market.show(data_dir, credentials)
+            await prompt.show(data_dir, credentials, mock=mock)
 
 
 def _step(text: str) -> None:

@@ -63,6 +63,32 @@ async def worker(data_dir: Path, project: str, command: Sequence[str], *, worker
         await process.wait()
 
 
+async def ask(data_dir: Path, prompt: str, *arguments: str, limit_seconds: float = 60.0) -> bool:
+    """Run a prompt, and tell whether it completed in time; a run that does not is canceled.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    command = _piecework("run", prompt, "--data-dir", str(data_dir), *arguments)
+    process = await asyncio.create_subprocess_exec(*command)
+    in_time = True
+    try:
+        try:
+            async with asyncio.timeout(limit_seconds):
+                await process.wait()
+        except TimeoutError:
+            in_time = False
+            process.terminate()
+        status = await process.wait()
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+    if status and in_time:
+        raise CommandFailed(f"the run ended with status {status}")
+    return in_time and not status
+
+
 async def administer(data_dir: Path, *arguments: str) -> Any:
     """Run `piecework admin` and return what it prints.
 

@@ -118,4 +118,5 @@ def _refused(status: int, content: bytes) -> Exception:
         message = content.decode(errors="replace")[:200]
     if status in _PASSING and status != 429:
         return Interrupted(f"{message} (HTTP {status})")
-    return CommandFailed(f"{message} (HTTP {status})")
+    advice = "Whoever runs the platform can change that with `piecework admin plans set`." if status == 429 else ""
+    return CommandFailed(f"{message} (HTTP {status})", advice)

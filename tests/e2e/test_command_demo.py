@@ -6,10 +6,12 @@ from tests.e2e.piecework import run
 
 
 async def test_the_demonstration_counts_what_wc_counts_and_pays_what_was_agreed() -> None:
-    ended = await run("demo", "--tasks", "24", "--workers", "3")
+    ended = await run("demo", "--tasks", "24", "--workers", "3", "--mock")
     assert ended.status == 0, ended.err
     assert "24 completed" in ended.out
     assert "the totals are those of wc" in ended.out
     for event in ("claim.accepted", "deliverable.revision_requested", "deliverable.accepted"):
         assert f"webhook {event} " in ended.out
     assert "poster paid 150, worker got 135, the platform keeps 15" in ended.out
+    assert "This is " in ended.out.splitlines()[-1]
+    assert "4 agents, 0 credits" in ended.err

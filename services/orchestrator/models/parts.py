@@ -9,7 +9,7 @@ from kit.settings import secret_variable
 from services.orchestrator.models.catalogue import Catalogue
 from services.orchestrator.models.gate import ModelGate
 from services.orchestrator.models.model import LOCAL, MOCK, OPENAI, ModelSpec
-from services.orchestrator.models.providers.endpoint import EndpointProvider
+from services.orchestrator.models.providers.late import LateEndpointProvider
 from services.orchestrator.models.providers.local import LocalProvider, is_installed
 from services.orchestrator.models.providers.mock import MockProvider
 from services.orchestrator.models.providers.port import Provider
@@ -32,7 +32,7 @@ class ModelParts:
     def __init__(self, resources: Resources, retries: Retries | None = None) -> None:
         file = resources.settings.models_file
         self.catalogue = Catalogue(Path(file) if file else None, _usable)
-        self.endpoint = EndpointProvider(secret_variable)
+        self.endpoint = LateEndpointProvider(secret_variable)
         self._providers: dict[str, Provider] = {
             OPENAI: self.endpoint,
             MOCK: MockProvider(),

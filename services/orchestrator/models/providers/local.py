@@ -10,6 +10,7 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from kit.engines.errors import EngineError
 from kit.engines.process import EngineProcess
 from services.orchestrator.models.errors import ModelUnavailable
 from services.orchestrator.models.model import Call, Piece
-from services.orchestrator.models.providers.endpoint import EndpointProvider
+from services.orchestrator.models.providers.late import LateEndpointProvider
 
 _log = structlog.get_logger(__name__)
 _PROGRAM = Path(__file__).with_name("local_program.py")
@@ -52,7 +53,7 @@ class LocalProvider:
         endpoint: speaks with the server.
     """
 
-    def __init__(self, endpoint: EndpointProvider) -> None:
+    def __init__(self, endpoint: LateEndpointProvider) -> None:
         self._endpoint = endpoint
         self._server: _Server | None = None
         self._starting = asyncio.Lock()
@@ -69,8 +70,9 @@ class LocalProvider:
         except (EngineError, OSError) as error:
             _log.error("the local model does not start", problem=str(error))
             raise ModelUnavailable(call.spec.id, "server_error", _RETRY_AFTER_SECONDS) from None
-        async for piece in self._endpoint.stream_from(call, url, "none"):
-            yield piece
+        async with aclosing(self._endpoint.stream_from(call, url, "none")) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def close(self) -> None:
         """End the server."""

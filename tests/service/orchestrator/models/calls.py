@@ -17,7 +17,7 @@ from kit.metrics import Registry
 from services.orchestrator.models.catalogue import Catalogue
 from services.orchestrator.models.gate import ModelGate
 from services.orchestrator.models.model import MOCK, OPENAI, USER, ChatMessage, Completion, ModelSpec
-from services.orchestrator.models.providers.endpoint import EndpointProvider
+from services.orchestrator.models.providers.late import LateEndpointProvider
 from services.orchestrator.models.providers.mock import MockProvider
 from services.orchestrator.models.retries import Retries
 from services.orchestrator.models.service import ModelService
@@ -58,7 +58,7 @@ class Calls:
         traces = TracerProvider()
         traces.add_span_processor(SimpleSpanProcessor(self.spans))
         self.registry = Registry()
-        self.endpoint = EndpointProvider(lambda name: self.environment.get(name, ""))
+        self.endpoint = LateEndpointProvider(lambda name: self.environment.get(name, ""))
         self.gate = ModelGate(redis_client, patience_seconds)
         self.service = ModelService(
             Catalogue(self.file, lambda spec: spec.provider in (OPENAI, MOCK)),

@@ -1,0 +1,110 @@
+"""`piecework run`: the answer on standard output, all else on standard error, and a status that says how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.piecework import Finished, Up, finish, run, spawn
+
+
+@pytest.fixture(scope="module")
+async def busy(up: Up) -> Up:
+    """A platform whose first operator may run as much as it likes."""
+    limits = ("--limit", "hour=1000", "--limit", "month=10000")
+    ended = await run("admin", "plans", "set", "super", "--operator", "poster", *limits, "--data-dir", up.data_dir)
+    assert ended.status == 0, ended.err
+    return up
+
+
+async def ask(up: Up, prompt: str, *arguments: str | Path) -> Finished:
+    return await run("run", prompt, "--data-dir", up.data_dir, "--mock", *arguments)
+
+
+async def test_an_answer(busy: Up) -> None:
+    ended = await ask(busy, "Why is the sky blue?", "--agents", "3")
+    assert ended.status == 0, ended.err
+    assert ended.out.strip()
+    assert "Researcher" not in ended.out.splitlines()[0].partition(" ")[0]
+    assert "Skeptic completed" in ended.err
+    assert "3 agents, 0 credits" in ended.err
+
+
+async def test_a_file_reaches_the_agents(busy: Up, memory_dir: Path) -> None:
+    notes = memory_dir / "notes.txt"
+    notes.write_text("The password is swordfish.")
+    ended = await ask(busy, "What is it?", "--agents", "1", "--file", notes)
+    assert ended.status == 0, ended.err
+    assert "swordfish" in ended.out
+
+
+async def test_a_budget(busy: Up) -> None:
+    arguments = ("--model", "piecework/mock", "--agents", "2", "--budget", "50")
+    ended = await run("run", "x", "--data-dir", busy.data_dir, *arguments)
+    assert ended.status == 0, ended.err
+    assert "2 agents, " in ended.err
+
+
+async def test_a_run_that_fails(busy: Up) -> None:
+    ended = await ask(busy, "[[mock fail=refused]] x", "--agents", "1")
+    assert ended.status == 1
+    assert ended.out == ""
+    assert "failed" in ended.err
+
+
+async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
+    for arguments, reason in (
+        (("x", "--model", "nothing"), 'model "nothing" is not available'),
+        (("x", "--file", str(memory_dir / "none")), "cannot be read"),
+        (("x", "--budget", "1000000000"), "Insufficient credits"),
+    ):
+        ended = await run("run", *arguments, "--data-dir", busy.data_dir)
+        assert ended.status == 1, ended.err
+        assert reason in ended.err
+        assert "Traceback" not in ended.err
+    assert (await run("run", " ", "--data-dir", busy.data_dir)).status == 2
+    ended = await run("run", "x", "--data-dir", memory_dir)
+    assert "no platform to run on" in ended.err
+    ended = await run("run", "x", "--url", busy.gateway, "--key", "wrong")
+    assert "Invalid or missing API key" in ended.err
+    ended = await run("run", "x", "--url", "http://127.0.0.1:9", "--key", "x")
+    assert "cannot reach the platform" in ended.err
+
+
+async def test_a_plan_that_is_used_up(up: Up) -> None:
+    worker = up.credentials["operators"][1]["key"]
+    arguments = ("run", "x", "--url", up.gateway, "--key", worker, "--mock")
+    ended = [await run(*arguments) for _ in range(3)]
+    assert [each.status for each in ended] == [0, 0, 1]
+    assert "piecework admin plans set" in ended[-1].err
+
+
+async def test_interrupting_it_cancels_the_run(busy: Up) -> None:
+    prompt = "[[mock delay=50]] x"
+    process = await spawn("run", prompt, "--data-dir", busy.data_dir, "--mock", "--agents", "1")
+    assert process.stderr is not None
+    line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
+    assert line.startswith("Researcher")
+    process.send_signal(signal.SIGINT)
+    ended = await finish(process)
+    assert ended.status == 130, ended.err
+    assert "cancel" in ended.err
+
+
+async def test_a_gateway_that_restarts_is_waited_for(memory_dir: Path) -> None:
+    platform = await Up.start(memory_dir / "data")
+    port = int(platform.gateway.rpartition(":")[2])
+    prompt = "[[mock delay=3]] x"
+    process = await spawn("run", prompt, "--data-dir", platform.data_dir, "--mock", "--agents", "1")
+    assert process.stderr is not None
+    await asyncio.wait_for(process.stderr.readline(), 30)
+    await platform.crash()
+    platform = await Up.start(memory_dir / "data", port=port)
+    ended = await finish(process)
+    assert ended.status == 0, ended.err
+    assert "the connection was lost" in ended.err
+    assert ended.out.strip()
+    await platform.stop()

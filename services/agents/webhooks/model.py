@@ -201,9 +201,12 @@ def shown(secret: str) -> str:
     return secret[:_SHOWN_CHARACTERS]
 
 
-def delivery_id(event_id: str, event: str, webhook_id: int) -> str:
-    """Return the id of the delivery of an event to a webhook: always the same one, so that none is made twice."""
-    text = f"{event_id}/{event}/{webhook_id}"
+def delivery_id(event_id: str, at: datetime, event: str, webhook_id: int) -> str:
+    """Return the id of the delivery of an event to a webhook: always the same one, so that none is made twice.
+
+    The time of the event tells installations apart: numbers begin at 1 in each, and receivers remember ids.
+    """
+    text = f"{event_id}/{at.isoformat()}/{event}/{webhook_id}"
     return "whd_" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

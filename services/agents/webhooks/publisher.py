@@ -60,7 +60,7 @@ class Publisher:
         await self._deliveries.insert(
             [
                 Delivery(
-                    id=delivery_id(event.id, notice.event, webhook_id),
+                    id=delivery_id(event.id, event.at, notice.event, webhook_id),
                     webhook_id=webhook_id,
                     event=notice.event,
                     state=PENDING,

@@ -65,14 +65,16 @@ def test_an_endpoint_rests_longer_and_longer() -> None:
 
 
 def test_a_delivery_has_one_id() -> None:
-    first = delivery_id("market:5:2", "claim.accepted", 1)
-    assert first == delivery_id("market:5:2", "claim.accepted", 1)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    first = delivery_id("market:5:2", at, "claim.accepted", 1)
+    assert first == delivery_id("market:5:2", at, "claim.accepted", 1)
     others = {
-        delivery_id("market:5:3", "claim.accepted", 1),
-        delivery_id("market:5:2", "claim.rejected", 1),
-        delivery_id("market:5:2", "claim.accepted", 2),
+        delivery_id("market:5:3", at, "claim.accepted", 1),
+        delivery_id("market:5:2", at + timedelta(milliseconds=1), "claim.accepted", 1),
+        delivery_id("market:5:2", at, "claim.rejected", 1),
+        delivery_id("market:5:2", at, "claim.accepted", 2),
     }
-    assert len({first, *others}) == 4
+    assert len({first, *others}) == 5
     assert "." not in first
 
 

@@ -92,7 +92,7 @@ class OrchestratorApp:
 def build(resources: Resources) -> Target:
     """Return the service, ready to be hosted."""
     app = OrchestratorApp(resources)
-    names = [f"{_PACKAGE}.{service}" for service in _SERVICES]
+    names = ["piecework.orchestrator", *(f"{_PACKAGE}.{service}" for service in _SERVICES)]
     return Target(
         name="orchestrator",
         registrations=[Registration(app.register, names, app.runs.tail.end)],

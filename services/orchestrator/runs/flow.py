@@ -26,6 +26,8 @@ from services.orchestrator.runs.model import (
 NO_RESULTS = "All agents failed to provide results"
 NO_BUDGET = "The budget was spent before any agent could answer"
 STOPPED = "Stopped by its operator"
+# What the published clients answer in their own mock modes, so that a test sees the same with either.
+MOCK_RESULT = "This is a mock response. Configure your API key to get real results."
 _MESSAGES = {
     DECOMPOSE: "Taking the prompt apart",
     AGENT: "Agents are at work",
@@ -120,12 +122,17 @@ def _closed(run: Run, now: datetime, status: str, *, result: str = "", error: st
     return msgspec.structs.replace(
         run,
         status=status,
-        result=result,
+        result=MOCK_RESULT if result and _is_simulated(run) else result,
         error=error,
         message={COMPLETED: "Completed", FAILED: "Failed", CANCELED: "Canceled"}[status],
         ended_at=now,
         ended_version=run.version + 1,
     )
+
+
+def _is_simulated(run: Run) -> bool:
+    """Tell whether a run was only to be played; what its prompt tells the mock, or an agent says, is an answer."""
+    return run.mock and "[[mock" not in run.prompt and not any(step.agent_id for step in run.steps)
 
 
 def _queued(step: Step) -> Step:

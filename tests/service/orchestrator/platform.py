@@ -1,12 +1,12 @@
-"""Hosts `orchestrator` beside the real `tasks`, `agents` and `billing` in this process, and runs prompts as operators."""
+"""Hosts `orchestrator` beside the real `tasks`, `agents` and `billing`, and runs prompts as operators."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
 
 from piecework.billing.v1 import ledger_pb2, plans_pb2, plans_pb2_grpc
 from piecework.orchestrator.v1 import (
@@ -23,9 +23,11 @@ from services.orchestrator import app as orchestrator_app
 from services.orchestrator.app import OrchestratorApp
 from services.orchestrator.runs.loops import Caretaker
 from services.orchestrator.runs.model import Run
+from tests.service.orchestrator.faults import Storm, StormyChannels, StormyStore
 from tests.service.tasks.market.platform import TESTS, MarketPlatform
 
 _NEVER = 1e6
+SEED = int(os.environ.get("PIECEWORK_TEST_SEED", "1"))
 OVER = (pb.RUN_STATUS_COMPLETED, pb.RUN_STATUS_FAILED, pb.RUN_STATUS_CANCELED)
 
 
@@ -40,10 +42,14 @@ class RunsPlatform(MarketPlatform):
 
     def build_targets(self) -> list[Target]:
         tasks, *others = super().build_targets()
-        self._orchestrator_target = orchestrator_app.build(self.resources)
+        self.storm = Storm()
+        self._stormy = StormyChannels(self.storm)
+        self._orchestrator_target = orchestrator_app.build(dataclasses.replace(self.resources, channels=self._stormy))
         keyed = tasks.idempotent_methods | self._orchestrator_target.idempotent_methods
         targets = [dataclasses.replace(tasks, idempotent_methods=keyed), *others, self._orchestrator_target]
         runs = self.runs_app.runs
+        runs.store.__class__ = StormyStore
+        cast(StormyStore, runs.store).storm = self.storm
         # The loop looks when tests say so.
         runs.caretaker = Caretaker(
             runs.store, runs.access, runs.chores, runs.remote, runs.stops, self.clock, tick_seconds=_NEVER
@@ -51,6 +57,7 @@ class RunsPlatform(MarketPlatform):
         return targets
 
     async def start(self) -> None:
+        self._stormy.lead_to(self.host)
         await super().start()
         channel = self._channels.get("orchestrator")
         self.orchestrator = runs_pb2_grpc.RunServiceStub(channel)
@@ -145,10 +152,17 @@ class RunsPlatform(MarketPlatform):
 
     async def settled(self, run_id: str) -> Run:
         """Wait until ledger and thread have heard of the end of a run, and return it."""
-        async with asyncio.timeout(30):
-            while not ((run := await self.stored_run(run_id)).settled and run.told):
-                await asyncio.sleep(0.01)
-        return run
+
+        async def is_settled() -> bool:
+            run = await self.stored_run(run_id)
+            return run.settled and run.told
+
+        await come_true(is_settled)
+        return await self.stored_run(run_id)
+
+    async def is_idle(self) -> bool:
+        """Tell whether no step is being worked on here."""
+        return not self.runs_app.runs.worker.busy
 
     async def run_hold(self, run_id: str) -> ledger_pb2.Hold:
         request = ledger_pb2.GetHoldRequest(hold_id=f"run:{run_id.removeprefix('task_')}")
@@ -162,7 +176,8 @@ class RunsPlatform(MarketPlatform):
         return await self.runs_app.runs.caretaker.tick()
 
 
-async def first(stream: AsyncIterator[Any]) -> Any:
-    """Return the first message of a stream and leave it."""
-    async with contextlib.aclosing(stream) as messages:  # type: ignore[type-var]
-        return await anext(messages)
+async def come_true(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Wait for a condition that nothing tells of."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - what it asks is in a database
+            await asyncio.sleep(0.01)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import WrongState
-from tests.service.orchestrator.platform import RunsPlatform
+from tests.service.orchestrator.platform import RunsPlatform, come_true
 from tests.service.tasks.platform import refused
 
 _QUESTION = '{"tool":"question","arguments":{"permission":"delete"}}'
@@ -32,9 +30,7 @@ async def test_step_waits_for_its_operator_without_a_worker(platform: RunsPlatfo
     assert run.pending_approval.permission == "delete"
     assert run.pending_approval.step_id == run.steps[0].id
     assert run.steps[0].state == pb.STEP_STATE_AWAITING_APPROVAL
-    async with asyncio.timeout(5):
-        while platform.runs_app.runs.worker.busy:
-            await asyncio.sleep(0.01)
+    await come_true(platform.is_idle)
 
     answered = await platform.answer(customer, run.id)
 
@@ -107,11 +103,13 @@ async def test_several_steps_ask_one_after_another(platform: RunsPlatform, custo
     run = await platform.start_run(
         customer, f"Tidy. [[mock if=team answer={_QUESTION}]] [[mock if=approved answer=yes]]"
     )
+
+    async def asks(run_id: str) -> bool:
+        return (await platform.get_run(customer, run_id)).HasField("pending_approval")
+
     for _ in range(4):
         await platform.until(customer, run.id, _waits)
-        async with asyncio.timeout(5):
-            while not (await platform.get_run(customer, run.id)).HasField("pending_approval"):
-                await asyncio.sleep(0.01)
+        await come_true(lambda: asks(run.id))
         await platform.answer(customer, run.id)
 
     ended = await platform.ended(customer, run.id)

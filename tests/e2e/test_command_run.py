@@ -36,7 +36,8 @@ async def test_an_answer(busy: Up) -> None:
 async def test_a_file_reaches_the_agents(busy: Up, memory_dir: Path) -> None:
     notes = memory_dir / "notes.txt"
     notes.write_text("The password is swordfish.")
-    ended = await ask(busy, "What is it?", "--agents", "1", "--file", notes)
+    arguments = ("--model", "piecework/mock", "--agents", "1", "--file", notes)
+    ended = await run("run", "What is it?", "--data-dir", busy.data_dir, *arguments)
     assert ended.status == 0, ended.err
     assert "swordfish" in ended.out
 

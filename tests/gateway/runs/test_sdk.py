@@ -125,4 +125,4 @@ async def test_its_own_mock_mode_is_like_ours(runner: Runner, site: Site) -> Non
     async with async_client(runner, BASES[0]) as client:
         ours = await client.run_task("x", mock=True, poll_interval=_POLL, max_attempts=_ATTEMPTS)
     assert type(theirs) is type(ours)
-    assert ours.result
+    assert ours.result == theirs.result

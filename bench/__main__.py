@@ -15,7 +15,7 @@ from bench.product import ROOT
 def main() -> int:
     """Run the benchmark; 0 when everything could be measured, however slow it was, else 1."""
     parser = argparse.ArgumentParser(prog="bench", description="Piecework beside an echo, a floor and its peers.")
-    parser.add_argument("--quick", action="store_true", help="small counts, one round: under two minutes")
+    parser.add_argument("--quick", action="store_true", help="small counts, one round: under four minutes")
     parser.add_argument("--only", choices=run.PARTS, help="leave the others out; of them only market is kept")
     arguments = parser.parse_args()
     console = Console(width=max(Console().width, 150))

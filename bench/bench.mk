@@ -5,14 +5,14 @@ BENCH_ARGS ?=
 
 .PHONY: bench bench-quick bench-market bench-peers
 
-bench: $(VENV)/.installed bench-peers ## the whole comparison, under 12 minutes; writes bench/results/
+bench: $(VENV)/.installed bench-peers ## the whole comparison, under 14 minutes; writes bench/results/
 	$(BENCH) $(BENCH_ARGS)
 
-bench-quick: $(VENV)/.installed ## small counts, under 2 minutes; without peers when bench-peers never ran
+bench-quick: $(VENV)/.installed ## small counts, under 4 minutes; without peers when bench-peers never ran
 	$(BENCH) --quick $(BENCH_ARGS)
 
-bench-market: $(VENV)/.installed ## lists and searches of the market over 100,000 tasks, under 5 minutes
-	$(BENCH).market_lists $(BENCH_ARGS)
+bench-market: $(VENV)/.installed ## the market alone, under 5 minutes; writes bench/results/
+	$(BENCH) --only market $(BENCH_ARGS)
 
 bench-peers: .venv-peers/.made .venv-peers-arq/.made ## environments of the queues that we compare with
 

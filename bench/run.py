@@ -128,8 +128,8 @@ def _compare(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
 def _market(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
     outcome.market = Market(stored=plan.market_tasks)
     scenes = Scenes(plan, outcome.market, say)
-    with _told(outcome, "the market in one process"):
-        scenes.full(folder / "market")
+    with _told(outcome, "the market in one process"), _server(folder, "echo") as echo:
+        scenes.full(folder / "market", echo)
     with _told(outcome, "streams of a gateway of its own"):
         scenes.parted(folder / "market-apart")
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from bench import engines, jobs, product
+from bench.jobs import Repeat
 from bench.load import Bounds, Series, Site
 from bench.market import corpus, people, stock
 from bench.market.jobs import Action, Deals, Live, Pages, post_body
@@ -45,10 +46,10 @@ ROWS: dict[str, Sequence[str]] = {
     "search: beginnings": ("/search?q=da", "/search?q=s", "/search?q=webs"),
     "search: filtered": ("/search?q=data&category=3&min_budget=100&max_budget=900", "/search?q=code&status=completed"),
 }
+ECHO = "echo of the body of a task,"
 CREATE, CLAIM = "create: POST /tasks", "claim: POST /tasks/{id}/claims"
 ROUND = "accept -> settle: a claim accepted, delivered, paid"
 _PARTS = {"accept": "  accept the claim", "deliver": "  deliver", "pay": "  accept the deliverable, which pays"}
-ONE_STREAM = "from a create's first byte to its event, one stream"
 
 
 class LiveRun(msgspec.Struct, kw_only=True):
@@ -102,15 +103,17 @@ class Scenes:
         self._pick = random.Random(corpus.SEED)
         self._rare = corpus.rare_word(self._said)
 
-    def full(self, folder: Path) -> None:
-        """Lists, searches, deals and streams on `piecework up` with many tasks."""
+    def full(self, folder: Path, echo: Site) -> None:
+        """Lists, searches, deals and streams on `piecework up`, full of tasks; `echo` tells what the machine can do."""
         count = self._plan.market_tasks
         self._say(f"market: storing {count:,} tasks")
         with product.one_process(folder, partial(stock.fill, count=count, said=self._said)) as platform:
             operators = people.enlist(platform, 2 * OPERATORS, AGENTS)
             site = msgspec.structs.replace(platform.site(), token=operators[0].keys[0])
+            self._echo(f"{ECHO} before", echo)
             for name, paths in ROWS.items():
                 self._pages(name, paths, site)
+            self._echo(f"{ECHO} after", echo)
             self._deals(site, operators)
             self._streams("one process", platform, operators)
 
@@ -135,6 +138,12 @@ class Scenes:
         pair = "+".join(self._pick.sample(corpus.FREQUENT.split(), 2))
         values = {"rare": self._rare, "pair": pair, "deep": deep}
         return f"/api/v1/tasks{path.format_map(values)}"
+
+    def _echo(self, name: str, echo: Site) -> None:
+        plan = self._plan
+        bounds = Bounds(concurrency=CLIENTS, warmup=plan.warmup, count=1_000_000, seconds=plan.echo_seconds)
+        job = Repeat(site=echo, bounds=bounds, method="POST", path="/create", body=post_body())
+        self._keep(name, jobs.run(job)["all"], stored=0)
 
     def _deals(self, site: Site, operators: Sequence[Operator]) -> None:
         plan = self._plan
@@ -192,8 +201,9 @@ class Scenes:
         last = sorted(delay.latencies_ms)[int(len(delay.latencies_ms) * 0.99)] if delay.latencies_ms else 0.0
         self._say(f"market: {name}, {len(streams)} open: p99 {last:,.0f} ms, {delay.facts['missing']:.0f} missing")
 
-    def _keep(self, name: str, series: Series) -> None:
-        self._found.rounds.add(0, Key(name, CLIENTS, self._found.stored), series)
+    def _keep(self, name: str, series: Series, stored: int | None = None) -> None:
+        stored = self._found.stored if stored is None else stored
+        self._found.rounds.add(0, Key(name, CLIENTS, stored), series)
         last = sorted(series.latencies_ms)[int(len(series.latencies_ms) * 0.99)] if series.latencies_ms else 0.0
         self._say(f"market: {name.strip()}: {series.rate:,.0f}/s, p99 {last:,.1f} ms")
 

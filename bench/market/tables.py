@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.load import Series
-from bench.market.scenes import CLIENTS, CREATE, ROUND, ROWS, LiveRun, Market
+from bench.market.scenes import CLIENTS, ROWS, LiveRun, Market
 from bench.rounds import Key
 
 LIST_P99_MS = 50.0
@@ -35,7 +35,7 @@ def rows(market: Market) -> Iterator[tuple[str, ...]]:
         yield (
             key.name.replace("  ", "· "),
             str(key.in_flight),
-            f"{key.stored:,}",
+            f"{key.stored:,}" if key.stored else "",
             _shown(found.rate(key), 0),
             _shown(found.percentile_ms(key, 0.50), 1),
             _shown(found.percentile_ms(key, 0.99), 1),
@@ -74,11 +74,6 @@ def live_within(market: Market) -> Iterator[tuple[LiveRun, float | None]]:
     """The 99th percentile of each run with open streams; none when a frame is missing."""
     for run in market.live:
         yield run, None if run.delay.facts["missing"] else within(run.delay, 0.99)
-
-
-def rates(market: Market) -> dict[str, float | None]:
-    """Creates and rounds a second."""
-    return {name: market.rounds.rate(Key(name, CLIENTS, market.stored)) for name in (CREATE, ROUND)}
 
 
 def within(series: Series, share: float) -> float | None:

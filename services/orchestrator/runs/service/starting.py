@@ -127,9 +127,8 @@ class StartService:
         try:
             begun = await self._begin(run, actor_of(caller))
         except Unavailable:
-            # What was begun is not known. Nobody waits for it any more unless the same call comes again.
-            if key is None:
-                await self._chores.abandon_soon(run.id)
+            # What was begun is not known, and a call may still be under way. Who asks again with the key goes on with
+            # it; else a loop undoes it, when no call can be under way any more.
             raise
         except DomainError:
             await self._chores.abandon_soon(run.id)

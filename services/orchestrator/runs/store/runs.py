@@ -38,8 +38,17 @@ _INDEXES = (
         name="demand",
         partialFilterExpression={"waiting": _EXISTS},
     ),
+    IndexModel(
+        [("operator_id", ASCENDING), ("active", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)],
+        name="newest_active",
+        partialFilterExpression={"active": _EXISTS},
+    ),
     IndexModel([("open_at", ASCENDING)], name="open_ends", partialFilterExpression={"open_at": _EXISTS}),
-    IndexModel([("deadline_at", ASCENDING)], name="deadlines", partialFilterExpression={"active": _EXISTS}),
+    IndexModel(
+        [("active", ASCENDING), ("deadline_at", ASCENDING)],
+        name="deadlines",
+        partialFilterExpression={"active": _EXISTS},
+    ),
     IndexModel(
         [("running", ASCENDING), ("operator_id", ASCENDING)],
         name="running",
@@ -141,7 +150,7 @@ class RunStore:
     @translated()
     async def remote(self) -> list[str]:
         """Return runs that wait for registered agents."""
-        return await self._ids({"remote": _EXISTS}, "_id")
+        return await self._ids({"remote": _EXISTS}, "remote")
 
     @translated()
     async def counts(self) -> Mapping[str, int]:

@@ -78,7 +78,7 @@ class RunParts:
         )
         self.runs = RunService(self.access, self.store, self.chores, self.stops, clock)
         self.tail = EventTail(database)
-        self.watch = RunWatch(self.access, self.store, self.tail)
+        self.watch = RunWatch(self.access, self.store, self.tail, clock)
 
     async def prepare(self) -> None:
         """Create the indexes and begin to listen."""

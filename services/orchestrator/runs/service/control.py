@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from kit.caller import READ, WRITE, Caller
 from kit.ids import new_id
 from kit.pages import clamp_limit, decode_cursor, encode_cursor
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from services.orchestrator.runs.store.runs import RunStore
 
 _PAGE, _LARGEST_PAGE = 20, 100
+_LISTED_CHARACTERS = 16_384
 
 
 class RunService:
@@ -62,7 +65,9 @@ class RunService:
         scope = f"runs:{operator_id}:{active}"
         after = decode_cursor(cursor, Place, scope) if cursor else None
         size = clamp_limit(limit or None, default=_PAGE, largest=_LARGEST_PAGE)
-        runs = await self._store.page(operator_id, active=active, after=after, limit=size + 1)
+        found = await self._store.page(operator_id, active=active, after=after, limit=size + 1)
+        # A hundred long answers would not fit into a message; the whole ones are in the runs.
+        runs = [replace(run, result=run.result[:_LISTED_CHARACTERS]) for run in found]
         if len(runs) <= size:
             return runs, ""
         last = runs[size - 1]

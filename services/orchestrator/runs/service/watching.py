@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +15,13 @@ from kit.events.model import AHEAD, Event, Gap
 from services.orchestrator.runs.model import COMPLETED, Run
 
 if TYPE_CHECKING:
+    from kit.clock import Clock
     from kit.events.tail import EventTail
     from services.orchestrator.runs.service.access import RunAccess
     from services.orchestrator.runs.store.runs import RunStore
+
+# No event takes so long to be told.
+_FORGOTTEN = timedelta(minutes=10)
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -38,9 +42,11 @@ class RunWatch:
         access: reads runs.
         store: knows the numbers of events.
         tail: follows the events.
+        clock: the time.
     """
 
-    def __init__(self, access: RunAccess, store: RunStore, tail: EventTail) -> None:
+    def __init__(self, access: RunAccess, store: RunStore, tail: EventTail, clock: Clock) -> None:
+        self._clock = clock
         self._access = access
         self._store = store
         self._tail = tail
@@ -54,8 +60,14 @@ class RunWatch:
         run = await self._access.read(caller, READ, run_id)
         position = await self._tail.position()
         yield Moment(position, "position", run.updated_at, run)
-        if run.is_over and 0 < await self._store.event_seq(run, run.ended_version) <= (after_seq or 0):
-            return
+        if run.is_over:
+            ended = await self._store.event_seq(run, run.ended_version)
+            if 0 < ended <= (after_seq or 0):
+                return
+            if not ended and run.updated_at < self._clock.now() - _FORGOTTEN:
+                # Events are not kept as long as runs: how it ended is all that there is to tell.
+                yield Moment(position, f"run.{run.status}", run.updated_at, run)
+                return
         async with contextlib.aclosing(self._tail.subscribe([f"run:{run_id}"], after_seq or 0)) as items:
             async for moment in self._moments(run, items):
                 yield moment

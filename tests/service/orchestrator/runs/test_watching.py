@@ -8,7 +8,7 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import NotFound
-from tests.service.orchestrator.platform import OVER, RunsPlatform
+from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.tasks.platform import refused
 
 
@@ -60,18 +60,32 @@ async def test_text_comes_in_pieces_that_make_up_the_answer(platform: RunsPlatfo
 
 
 async def test_results_that_are_too_large_for_events_are_told_too(platform: RunsPlatform, customer: Caller) -> None:
-    run = await platform.start_run(customer, f"Long. [[mock answer={'x' * 900}_]] [[mock tokens=2000]]", quick=True)
-    ended = await platform.ended(customer, run.id)
-    change = {"result": "y" * 50_000, "steps.0.result": "y" * 50_000}
-    await platform.runs_app.runs.store._runs.update_one({"_id": run.id}, {"$set": change})
-    await platform.resources.database("orchestrator")["events"].update_one(
-        {"change.id": f"run:{run.id}:{ended.version - 1}"},
-        {"$set": {"change.data.run.result": "", "change.data.run.steps.0.result": ""}},
+    run = await platform.run(customer, quick=True)
+    long = "y" * 50_000
+    database = platform.resources.database("orchestrator")
+    await database["runs"].update_one({"_id": run.id}, {"$set": {"result": long, "steps.0.result": long}})
+    await database["events"].update_one(
+        {"change.id": f"run:{run.id}:{(await platform.stored_run(run.id)).ended_version}"},
+        {"$unset": {"change.data.run.result": "", "change.data.run.steps.0.result": ""}},
     )
 
     last = (await platform.watched(customer, run.id))[-1]
 
-    assert last.run.status in OVER
+    assert last.type == "run.completed"
+    assert (last.run.result, last.run.steps[0].result) == (long, long)
+
+
+async def test_run_whose_events_are_gone_tells_how_it_ended(platform: RunsPlatform, customer: Caller) -> None:
+    run = await platform.run(customer, quick=True)
+    events = platform.resources.database("orchestrator")["events"]
+    await events.update_many({"change.stream": f"run:{run.id}"}, {"$set": {"change.stream": "gone"}})
+    await events.update_many({"change.subject": f"run:{run.id}"}, [{"$set": {"change.id": {"$toString": "$_id"}}}])
+    platform.pass_time(minutes=11)
+
+    messages = await platform.watched(customer, run.id, 10**9)
+
+    assert [message.type for message in messages] == ["position", "run.completed"]
+    assert messages[-1].run.result == run.result
 
 
 async def test_strangers_see_nothing(platform: RunsPlatform, customer: Caller) -> None:

@@ -1,0 +1,72 @@
+"""Workers that stop, lists of runs, and what operators see."""
+
+from __future__ import annotations
+
+import asyncio
+
+from piecework.orchestrator.v1 import runs_pb2 as pb
+
+from kit.caller import Caller
+from services.orchestrator.runs.worker import Worker
+from tests.service.orchestrator.platform import RunsPlatform, come_true
+
+
+async def test_runs_are_listed_newest_first(platform: RunsPlatform, customer: Caller) -> None:
+    made = [(await platform.run(customer, quick=True, mock=True)).id for _ in range(5)]
+    waiting = await platform.start_run(customer, "[[mock hang]]", quick=True, mock=True)
+
+    listed, cursor = [], ""
+    while True:
+        request = pb.ListRunsRequest(limit=2, cursor=cursor)
+        page = await platform.call(platform.orchestrator.ListRuns, request, customer)
+        listed += [run.id for run in page.runs]
+        cursor = page.cursor
+        if not cursor:
+            break
+    active = await platform.call(platform.orchestrator.ListRuns, pb.ListRunsRequest(active=True), customer)
+
+    assert listed == [waiting.id, *reversed(made)]
+    assert [run.id for run in active.runs] == [waiting.id]
+    await platform.cancel_run(customer, waiting.id)
+
+
+async def test_metrics_count_runs(platform: RunsPlatform, customer: Caller) -> None:
+    registry = platform.resources.registry
+    value = registry.get_sample_value
+    before = value("piecework_runs_ended_total", {"status": "completed"}) or 0
+    run = await platform.run(customer, quick=True, budget_credits=10)
+    waiting = await platform.start_run(customer, "[[mock hang]]", quick=True)
+    await platform.until(customer, waiting.id, lambda run: run.steps[0].state == pb.STEP_STATE_RUNNING)
+    await platform.runs_app.runs.metrics.sample()
+
+    assert value("piecework_runs_ended_total", {"status": "completed"}) == before + 1
+    assert (value("piecework_run_tokens_total", {"direction": "out"}) or 0) >= run.steps[0].tokens_out > 0
+    assert value("piecework_runs_active", {"status": "processing"}) == 1
+    assert value("piecework_run_steps", {"state": "running"}) == 1
+    await platform.cancel_run(customer, waiting.id)
+
+
+async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, customer: Caller) -> None:
+    runs = platform.runs_app.runs
+    await platform.runs_app._background.close()
+    relaying = asyncio.create_task(platform.runs_app.relay.run())
+    stopping = asyncio.create_task(runs.worker.run())
+    run = await platform.start_run(customer, "Wait. [[mock delay=2]]", quick=True, budget_credits=50)
+    await platform.until(customer, run.id, lambda run: run.steps[0].state == pb.STEP_STATE_RUNNING)
+
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+
+    stored = await platform.stored_run(run.id)
+    assert (stored.steps[0].state, stored.steps[0].attempts, stored.spent, stored.reserved) == ("queued", 0, 0, 0)
+    other = Worker(runs.store, runs.work, runs.executor, "other")
+    working = asyncio.create_task(other.run())
+    await come_true(lambda: _over(platform, run.id))
+    assert (await platform.stored_run(run.id)).steps[0].attempts == 1
+    for task in (working, relaying):
+        task.cancel()
+    await asyncio.gather(working, relaying, return_exceptions=True)
+
+
+async def _over(platform: RunsPlatform, run_id: str) -> bool:
+    return (await platform.stored_run(run_id)).is_over

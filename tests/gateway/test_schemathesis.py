@@ -17,7 +17,7 @@ from tests.gateway.site import Site
 _ROOT = Path(__file__).parents[2]
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
 _SCHEMAS = "response_schema_conformance"
-_RUNS = "^/api/v1/(developer|files|models|stream|tasks/task_|tasks/active)"
+_RUNS = "^/api/v1/(attachments|developer|files|models|stream|tasks/task_|tasks/active)"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -65,7 +65,7 @@ async def test_the_queue_and_operations(site: Site, operator_with_things: str, t
         operator_with_things,
         tmp_path,
         "--exclude-path-regex",
-        "/events$|/docs|^/api/v1/|^/api/developer|^/api/stream",
+        "/events$|/docs|^/api/v1/|^/api/developer|^/api/stream|^/api/attachments",
     )
 
 

@@ -29,7 +29,17 @@ PLACES: Mapping[str, str] = {
     "options.quickModeEnabled": "quick",
     "modelId": "model_id",
     **dict.fromkeys(
-        ("options", "camel_model", "snake_model", "snake_files", "camel_files", "budget", "stream"),
+        (
+            "options",
+            "camel_model",
+            "snake_model",
+            "snake_files",
+            "camel_files",
+            "budget",
+            "stream",
+            "attachments",
+            "attachment_ids",
+        ),
         "",
     ),
 }

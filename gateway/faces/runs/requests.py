@@ -36,6 +36,8 @@ class NewRun(LenientBody):
     camel_files: Texts = field(name="fileIds", default=UNSET)
     budget: int | float | UnsetType | None = UNSET
     role_models: dict[str, str] | UnsetType | None = UNSET
+    attachments: list[Any] | UnsetType | None = UNSET
+    attachment_ids: Texts = UNSET
     stream: Flag = UNSET
 
 

@@ -87,6 +87,14 @@ class StoredFile(msgspec.Struct):
     mime_type: str | UnsetType = UNSET
 
 
+class Attachment(msgspec.Struct):
+    """A file that is to go with a run."""
+
+    id: str
+    mime_type: str
+    size: int
+
+
 class StoredFiles(msgspec.Struct):
     """A page of files, newest first."""
 

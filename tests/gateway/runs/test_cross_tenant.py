@@ -32,6 +32,7 @@ _OWN = {
     "startRun",
     "createThread",
     "listThreads",
+    "uploadAttachment",
     "uploadFile",
     "listFiles",
     "getStorage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import aiohttp
@@ -133,3 +134,33 @@ async def test_old_go_clients_read_text(runner: Runner) -> None:
     headers = {"X-SDK-Language": "go", "Authorization": f"Bearer {runner.key}"}
     reply = await runner.site.send("GET", f"/api/developer/files/{made['id']}", key=None, headers=headers)
     assert type(reply.json["created_at"]) is str
+
+
+@pytest.mark.parametrize("path", ["/api/v1/attachments/upload", "/api/attachments/upload"])
+async def test_attachments_go_with_a_run(runner: Runner, bystander: Runner, path: str) -> None:
+    made = good(await runner.upload(b"The password is swordfish.", "secret.txt", path=path))
+    assert (made["mime_type"], made["size"]) == ("text/plain", 26)
+    assert made["id"].startswith(f"u:{runner.operator.id}:")
+    body = {"prompt": "What is it?", "options": MOCK, "attachment_ids": [made["id"], "gone"]}
+    task_id = (await runner.post("/api/developer/run", body))["taskId"]
+    await runner.finish(task_id)
+    assert "swordfish" in (await runner.send("GET", f"/api/developer/status/{task_id}")).text
+    reply = await bystander.send("POST", "/api/developer/run", json=body)
+    assert refused(reply, 403, "FORBIDDEN") == "One or more attachments are not accessible"
+    for ids in (["gone"], [f"u:{runner.operator.id}:{'0' * 8}-0000-0000-0000-{'0' * 12}"]):
+        reply = await runner.send("POST", "/api/developer/run", json={**body, "attachment_ids": ids})
+        assert refused(reply, 400, "INVALID_REQUEST") == "None of the provided attachments could be resolved"
+    reply = await runner.send("POST", "/api/developer/run", json={**body, "attachment_ids": ["x"] * 6})
+    refused(reply, 400, "VALIDATION_FAILED")
+
+
+async def test_attachments_within_the_body(runner: Runner) -> None:
+    text = base64.b64encode(b"The password is swordfish.").decode()
+    held = [{"data": text, "mime_type": "text/plain", "name": "a.txt"}, {"data": f"data:text/plain;base64,{text}"}]
+    body = {"prompt": "What is it?", "options": MOCK, "attachments": held}
+    task_id = (await runner.post("/api/developer/run", body))["taskId"]
+    await runner.finish(task_id)
+    assert "swordfish" in (await runner.send("GET", f"/api/developer/status/{task_id}")).text
+    for wrong in ({}, {"data": 5}, {"data": "%%%"}, "x", None):
+        reply = await runner.send("POST", "/api/developer/run", json={**body, "attachments": [wrong]})
+        assert "attachments[0].data" in refused(reply, 400, "VALIDATION_FAILED")

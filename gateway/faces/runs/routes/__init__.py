@@ -14,6 +14,7 @@ MORE_PREFIXES = (
     "/api/v1/stream",
     "/api/stream",
     "/api/v1/files",
+    *files.ATTACHMENTS,
     f"{control.TASKS}/{control.ID_PREFIX}",
     f"{control.TASKS}/active",
 )

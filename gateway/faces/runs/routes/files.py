@@ -11,6 +11,7 @@ from piecework.orchestrator.v1 import files_pb2
 
 from gateway.call import Call
 from gateway.faces.runs import store_render, store_schemas
+from gateway.faces.runs.attachments import PURPOSE, attachment_id
 from gateway.faces.runs.content import FileContent
 from gateway.faces.runs.generations import generation
 from gateway.faces.runs.requests import ContentQuery, FilePage
@@ -20,6 +21,7 @@ from gateway.routing import Route
 
 _UPLOAD_SECONDS = 60.0
 _LISTS = (*(f"{base}/files" for base in BASES), "/api/v1/files")
+ATTACHMENTS = ("/api/v1/attachments", "/api/attachments")
 _PATHS = tuple(f"{path}/{{fileId}}" for path in _LISTS)
 _FORM = {
     "file": {"type": "string", "format": "binary", "description": "The file, at most 10 MiB"},
@@ -34,6 +36,17 @@ async def upload_file(call: Call) -> store_schemas.StoredFile:
         options = call.peers.outgoing(call.identity.caller, timeout=_UPLOAD_SECONDS)
         stored: files_pb2.UploadFileResponse = await call.peers.files.UploadFile(_parts(upload), **options)
     return store_render.stored_file(stored.file, generation(call.request))
+
+
+async def upload_attachment(call: Call) -> store_schemas.Attachment:
+    """Store a file that is to go with a run."""
+    async with received(call.request) as upload:
+        upload.fields["purpose"] = PURPOSE
+        options = call.peers.outgoing(call.identity.caller, timeout=_UPLOAD_SECONDS)
+        stored: files_pb2.UploadFileResponse = await call.peers.files.UploadFile(_parts(upload), **options)
+    file = stored.file
+    named = attachment_id(call.identity.caller.operator_id, file.id)
+    return store_schemas.Attachment(named, file.mime_type, file.size_bytes)
 
 
 async def _parts(upload: Upload) -> AsyncIterator[files_pb2.UploadFileRequest]:
@@ -88,10 +101,10 @@ async def get_storage(call: Call) -> store_schemas.StorageUse:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of files."""
-    return [*_lists(rows), *_single(rows)]
+    return [*_uploads(rows), *_lists(rows), *_single(rows)]
 
 
-def _lists(rows: Rows) -> list[Route]:
+def _uploads(rows: Rows) -> list[Route]:
     return [
         *rows.at(
             _LISTS,
@@ -106,6 +119,22 @@ def _lists(rows: Rows) -> list[Route]:
             description="Plain text, Markdown, CSV, JSON, PDF, PNG, JPEG, GIF, WebP and SVG, at most 10 MiB. Give its "
             "id to a run as `options.fileIds`.",
         ),
+        *rows.at(
+            [f"{path}/upload" for path in ATTACHMENTS],
+            "POST",
+            "uploadAttachment",
+            "Store a file that is to go with a run, as one of its `attachment_ids`",
+            upload_attachment,
+            answer=store_schemas.Attachment,
+            form={"file": _FORM["file"]},
+            errors=(400, 403, 413, 415, 503),
+            tag="Files",
+        ),
+    ]
+
+
+def _lists(rows: Rows) -> list[Route]:
+    return [
         *rows.at(
             _LISTS,
             "GET",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.call import Call
-from gateway.faces.runs import options, render, schemas
+from gateway.faces.runs import attachments, options, render, schemas
 from gateway.faces.runs.generations import generation
 from gateway.faces.runs.requests import NewRun
 from gateway.faces.runs.routes.table import READ, Rows
@@ -16,9 +16,10 @@ _OPTIONS = (
     "Known `options` (all may be null, unknown ones are kept and shown): `modelId` (also at the top), `agentCount` "
     "1 to 16 as far as the plan allows, `quickModeEnabled` for one agent, `mock` for the built-in mock model, `silent` "
     "to keep the run out of logs, `budget` in credits, `role_models` (model by role), `agents` (ids of registered "
-    "agents), `fileIds` (files that the agents may read). Only this and runs in threads count against the plan."
+    "agents), `fileIds` (files that the agents may read). `attachment_ids` and `attachments` become such files too. "
+    "Only this and runs in threads count against the plan."
 )
-LIMITED = (403, 404, 409, 429)
+LIMITED = (403, 404, 409, 415, 429)
 
 
 class Runs:
@@ -42,6 +43,7 @@ class Runs:
     async def begin(self, call: Call) -> runs_pb2.Run:
         """Begin the run of a request, and tell what is left of the plan."""
         options.fill(call.message, call.body)
+        call.message.file_ids.extend(await attachments.file_ids(call, call.body))
         started: runs_pb2.StartRunResponse = await call.send(call.peers.runs.StartRun, within=_START_SECONDS)
         await self._quotas.refresh(call)
         return started.run

@@ -21,6 +21,7 @@ SLOTS = 32
 LOOK_SECONDS = 1.0
 SWEEP_LOOKS = 10
 _PAUSE_SECONDS = 0.5
+_BEHIND_A_DROPPED_STEP = 2
 _log = structlog.get_logger(__name__)
 
 
@@ -112,7 +113,7 @@ class Worker:
         leased = await self._work.lease(operator_id, self._holder, min(share, known, free))
         self._share.took(operator_id, len(leased), known)
         for each in leased:
-            task = asyncio.create_task(self._execute(each))
+            task = asyncio.create_task(self._execute(operator_id, each))
             self._tasks.add(task)
             task.add_done_callback(self._done)
 
@@ -120,9 +121,11 @@ class Worker:
         self._tasks.discard(task)
         self._bell.set()
 
-    async def _execute(self, leased: Leased) -> None:
+    async def _execute(self, operator_id: int, leased: Leased) -> None:
         try:
-            await self._executor.execute(leased)
+            if not await self._executor.execute(leased):
+                # In its place another step waits; behind one that nobody needs there are often more of them.
+                self.hear(Demand(operator_id, _BEHIND_A_DROPPED_STEP, 0))
         except DomainError as error:
             _log.warning("a step goes on when its lease has run out", item_id=leased.item_id, reason=error.reason)
         except Exception:  # noqa: BLE001 - logged with its stack; the attempts of the step bound how often

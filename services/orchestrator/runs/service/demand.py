@@ -11,7 +11,7 @@ import msgspec
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """Steps of an operator that wait."""
+    """Steps of an operator that wait; its weight is 0 where nobody knows it."""
 
     operator_id: int
     steps: int
@@ -77,5 +77,5 @@ class FairShare:
             account = self._accounts[demand.operator_id] = _Account(self._now)
         if not account.steps:
             account.time = max(account.time, self._now)
-        account.weight = max(1, demand.weight)
+        account.weight = demand.weight or account.weight
         return account

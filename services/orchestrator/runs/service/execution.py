@@ -66,8 +66,12 @@ class Executor:
         self._holder = holder
         self._beat_seconds = beat_seconds
 
-    async def execute(self, leased: Leased) -> None:
-        """Work on a step until it has an outcome, is not needed any more, or is somebody else's."""
+    async def execute(self, leased: Leased) -> bool:
+        """Work on a step until it has an outcome, is not needed any more, or is somebody else's.
+
+        Returns:
+            Whether it was needed at all: steps of runs that were cancelled stay on their queue until somebody looks.
+        """
         ticket = msgspec.json.decode(leased.payload_json, type=Ticket)
         hold = Hold(ticket.step_id, leased.item_id, leased.token, self._holder)
         now = self._clock.now()
@@ -79,12 +83,13 @@ class Executor:
         run = await self._access.change(ticket.run_id, begin)
         if run is None:
             await self._drop(ticket.run_id, leased, hold)
-            return
+            return False
         step = run.step(hold.step_id)
         if step is None or step.is_over:
             await self._end(run, leased)
-            return
-        await self._hold_on(run, leased, hold)
+        else:
+            await self._hold_on(run, leased, hold)
+        return True
 
     async def _hold_on(self, run: Run, leased: Leased, hold: Hold) -> None:
         """Talk to the model, as long as the step is needed and the lease holds."""

@@ -134,3 +134,17 @@ async def test_same_key_makes_one_run(platform: RunsPlatform, customer: Caller) 
     runs = [await platform.start_run(customer, quick=True, key="once") for _ in range(3)]
 
     assert len({run.id for run in runs}) == 1
+
+
+async def test_many_agents_at_once_keep_to_one_budget(platform: RunsPlatform, customer: Caller) -> None:
+    runs = await asyncio.gather(
+        *(platform.run(customer, "Much. [[mock tokens=900]]", agent_count=16, budget_credits=12) for _ in range(6))
+    )
+
+    for run in runs:
+        stored = await platform.settled(run.id)
+        assert stored.spent <= 12
+        assert run.status in (pb.RUN_STATUS_COMPLETED, pb.RUN_STATUS_FAILED)
+    spent = sum(run.budget.spent_credits for run in runs)
+    assert await platform.balance(customer.operator_id) == (10_000 - spent, 0)
+    await platform.verify()

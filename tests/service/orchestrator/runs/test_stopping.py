@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
@@ -76,3 +78,17 @@ async def test_run_out_of_time_with_nothing_fails(platform: RunsPlatform, custom
 
     ended = await platform.ended(customer, run.id)
     assert (ended.status, ended.error) == (pb.RUN_STATUS_FAILED, "The run took too long")
+
+
+async def test_cancelled_steps_do_not_stand_in_the_way(platform: RunsPlatform, customer: Caller) -> None:
+    worker = platform.runs_app.runs.worker
+    worker._slots, slots = 0, worker._slots
+    waiting = [await platform.start_run(customer, quick=True, mock=True) for _ in range(60)]
+    for run in waiting:
+        assert (await platform.cancel_run(customer, run.id)).status == pb.RUN_STATUS_CANCELED
+    worker._slots = slots
+
+    began = time.monotonic()
+    assert (await platform.run(customer, quick=True, mock=True)).status == pb.RUN_STATUS_COMPLETED
+
+    assert time.monotonic() - began < 10

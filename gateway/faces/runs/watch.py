@@ -49,3 +49,10 @@ class RunWatch(Watch):
     def _seq_of(self, message: Any) -> int | None:
         self._told = self._told or is_over(message)
         return int(message.seq)
+
+    def _begins_anew(self, message: Any) -> bool:
+        """Go back when the cursor is ahead of all events, which are of another history: nothing would ever come."""
+        if message.HasField("run") or message.delta or not 0 < message.seq < (self.after or 0):
+            return False
+        self.after = int(message.seq)
+        return True

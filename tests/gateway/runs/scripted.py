@@ -28,6 +28,7 @@ class ScriptedRuns(runs_pb2_grpc.RunServiceServicer):
         self.events: list[runs_pb2.WatchRunResponse] = []
         self.asked: list[int | None] = []
         self.cut_after: int | None = None
+        self.ahead: int | None = None
         self.more = asyncio.Condition()
 
     async def tell(self, *events: runs_pb2.WatchRunResponse) -> None:
@@ -54,6 +55,9 @@ class ScriptedRuns(runs_pb2_grpc.RunServiceServicer):
         after = request.after_seq if request.HasField("after_seq") else 0
         self.asked.append(after)
         yield runs_pb2.WatchRunResponse(type="position", seq=len(self.events), run=self.run)
+        if self.ahead is not None:
+            yield runs_pb2.WatchRunResponse(type="run.message", seq=self.ahead)
+            after = self.ahead
         sent = 0
         while True:
             async with self.more:

@@ -109,6 +109,16 @@ async def test_a_client_resumes_where_it_left_off(edge: Site, peers: ScriptedOrc
     assert (reply.status, reply.json["code"]) == (400, "INVALID_REQUEST")
 
 
+async def test_a_cursor_of_another_history(edge: Site, peers: ScriptedOrchestrator) -> None:
+    run = peers.runs.run
+    peers.runs.ahead = 2
+    await peers.runs.tell(*(event(seq, "step.progress", run) for seq in range(1, 4)))
+    run.MergeFrom(runs_pb2.Run(status=runs_pb2.RUN_STATUS_COMPLETED, result="r"))
+    await peers.runs.tell(event(4, "run.completed", run))
+    async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good", Last_Event_ID="1000") as reader:
+        assert [line.id for line in await reader.read()] == ["2", "3", "4"]
+
+
 async def test_silence_is_filled_with_comments(edge: Site, peers: ScriptedOrchestrator) -> None:
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
         while reader.comments.count("heartbeat") < 2:

@@ -73,6 +73,7 @@ async def test_a_provider_may_say_when_to_come_back(new_calls: NewCalls, provide
         (format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 6000, 7200),
         ("1e12", 86_400, 86_400),
     ],
+    ids=["seconds", "a float", "a date", "too long"],
 )
 async def test_who_must_wait_long_is_told_so(
     calls: Calls, provider: Provider, header: str, low: float, high: float

@@ -14,7 +14,7 @@ from gateway.auth import Authenticator
 from gateway.call import Services
 from gateway.edge import Edge
 from gateway.endpoint import BODY_LIMIT_BYTES, Endpoint
-from gateway.faces import market, mcp, ops, queue, runs
+from gateway.faces import market, mcp, ops, queue, runs, tools
 from gateway.headers import Cors
 from gateway.observation import HttpMetrics, Observer
 from gateway.openapi import document
@@ -24,6 +24,7 @@ from gateway.streams import Streams
 from gateway.within import Within
 from kit.channels import Channels, Outgoing
 from kit.metrics import Registry, new_registry
+from kit.outbound.client import OutboundClient
 from kit.redis import REVOKED_CHANNEL, Wakeups
 from kit.settings import Settings
 
@@ -42,6 +43,7 @@ class GatewayResources:
         middlewares: middlewares that go outside of everything, for example tracing.
         heartbeat_seconds: how long an event stream may be silent before a comment is sent.
         streams_per_operator: how many event streams one operator may have open here.
+        outbound: asks the pages that clients name; only public ones unless told otherwise.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class GatewayResources:
     middlewares: Sequence[Any] = ()
     heartbeat_seconds: float = 15.0
     streams_per_operator: int = 100
+    outbound: OutboundClient = field(default_factory=OutboundClient)
 
 
 def build_app(resources: GatewayResources) -> web.Application:
@@ -63,7 +66,8 @@ def build_app(resources: GatewayResources) -> web.Application:
     metrics = HttpMetrics(resources.registry)
     operations = ops.Operations(resources.registry, metrics)
     # The router tries the routes below a common path in this order: `/tasks/task_…` comes before `/tasks/{id}`.
-    rest = (queue.face(settings.queue_rate_limit), runs.face(), *market.faces(), ops.face(operations))
+    free = tools.face(resources.outbound)
+    rest = (queue.face(settings.queue_rate_limit), runs.face(), *market.faces(), free, ops.face(operations))
     operations.document = document(rest)
     within = Within()
     faces = (*rest, mcp.face(within))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.faces import market, runs
+from gateway.faces import market, runs, tools
 from gateway.faces.ops.routes import Operations
 from gateway.faces.ops.routes import face as ops_face
 from gateway.faces.queue.routes import ROUTES
@@ -19,7 +19,11 @@ _GUARDED = [route for route in ROUTES if route.access is Access.CREDENTIAL]
 _OPEN = {
     "/api/auth/login",
     "/api/v1/agents/register",
+    "/api/v1/brief/generate",
+    "/api/v1/brief/suggestions",
     "/api/v1/models",
+    "/api/v1/signature/scrape-website",
+    "/api/v1/signature/tagline",
     "/health",
     "/metrics",
     "/metrics/json",
@@ -109,7 +113,7 @@ async def _state(site: Site, things: dict[str, str]) -> Any:
 
 def test_only_the_documented_routes_are_open() -> None:
     registry = new_registry()
-    faces = (*market.faces(), runs.face(), ops_face(Operations(registry, HttpMetrics(registry))))
+    faces = (*market.faces(), runs.face(), tools.face(), ops_face(Operations(registry, HttpMetrics(registry))))
     routes = (*ROUTES, *(route for face in faces for route in face.routes))
     assert {route.path for route in routes if route.access is Access.OPEN} == _OPEN
 

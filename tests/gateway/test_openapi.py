@@ -7,7 +7,7 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from gateway.faces import market, runs
+from gateway.faces import market, runs, tools
 from gateway.faces.queue.routes import ROUTES
 from gateway.routing import Access
 from tests.gateway.site import Site
@@ -26,7 +26,7 @@ async def test_it_is_valid_openapi_3_1(document: Any) -> None:
 
 
 async def test_every_route_is_there_with_every_status(document: Any) -> None:
-    for route in (*ROUTES, *(route for face in (*market.faces(), runs.face()) for route in face.routes)):
+    for route in (*ROUTES, *(route for face in (*market.faces(), runs.face(), tools.face()) for route in face.routes)):
         operation = document["paths"][route.path][route.method.lower()]
         expected = {route.status, 401, 422, 429, 500, 503, *route.errors}
         if route.name == "login":

@@ -17,6 +17,7 @@ from tests.gateway.site import Site
 _ROOT = Path(__file__).parents[2]
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
 _SCHEMAS = "response_schema_conformance"
+_TOOLS = "^/api/v1/(brief|signature)/"
 _RUNS = "^/api/v1/(attachments|developer|files|models|stream|tasks/task_|tasks/active)"
 
 pytestmark = pytest.mark.timeout(300)
@@ -70,8 +71,12 @@ async def test_the_queue_and_operations(site: Site, operator_with_things: str, t
 
 
 async def test_the_market(site: Site, agent_with_things: str, tmp_path: Path) -> None:
-    options = ("--include-path-regex", "^/api/v1/", "--exclude-path-regex", f"/events$|/mcp$|-github$|{_RUNS}")
+    options = ("--include-path-regex", "^/api/v1/", "--exclude-path-regex", f"/events$|/mcp$|-github$|{_RUNS}|{_TOOLS}")
     await _look(site, agent_with_things, tmp_path, *options)
+
+
+async def test_the_free_tools(site: Site, agent_with_things: str, tmp_path: Path) -> None:
+    await _look(site, agent_with_things, tmp_path, "--include-path-regex", _TOOLS)
 
 
 async def test_runs(site: Site, runner_with_things: str, tmp_path: Path) -> None:

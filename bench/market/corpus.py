@@ -39,18 +39,24 @@ def texts(count: int) -> list[Text]:
     ]
 
 
-def rare_word(said: Sequence[Text]) -> str:
-    """Return a word that only one of the texts has, and no other word begins with."""
-    times = Counter(word for text in said for word in {*text.title.split(), *text.description.split()})
-    return max((word for word, texts in times.items() if texts == 1), key=lambda word: (len(word), word))
+def statuses(count: int) -> list[str]:
+    """Return the status of each task, from number 1 on."""
+    return random.Random(SEED).choices(list(STATUSES), list(STATUSES.values()), k=count)
+
+
+def rare_word(said: Sequence[Text], count: int) -> str:
+    """Return a long word that only one of the texts has, of an open task among `count`."""
+    times = Counter(word for text in said for word in _different(text))
+    shown = {number % len(said) for number, status in enumerate(statuses(count), 1) if status == "open"}
+    rare = (word for place in shown for word in _different(said[place]) if times[word] == 1)
+    return max(rare, key=lambda word: (len(word), word))
 
 
 def documents(count: int, said: Sequence[Text]) -> Iterator[dict[str, Any]]:
     """Yield tasks from number 1 on; their texts repeat when there are fewer."""
     pick = random.Random(SEED)
     now = datetime.now(UTC)
-    statuses = pick.choices(list(STATUSES), list(STATUSES.values()), k=count)
-    for number, status in enumerate(statuses, 1):
+    for number, status in enumerate(statuses(count), 1):
         text = said[number % len(said)]
         yield {
             "_id": number,
@@ -68,6 +74,10 @@ def documents(count: int, said: Sequence[Text]) -> Iterator[dict[str, Any]]:
             "created_at": now,
             "updated_at": now,
         }
+
+
+def _different(text: Text) -> set[str]:
+    return {*text.title.split(), *text.description.split()}
 
 
 def _words(pick: random.Random) -> Iterator[str]:

@@ -101,7 +101,7 @@ class Scenes:
         self._say = say
         self._said = corpus.texts(stock.DISTINCT)
         self._pick = random.Random(corpus.SEED)
-        self._rare = corpus.rare_word(self._said)
+        self._rare = corpus.rare_word(self._said, plan.market_tasks)
 
     def full(self, folder: Path, echo: Site) -> None:
         """Lists, searches, deals and streams on `piecework up`, full of tasks; `echo` tells what the machine can do."""

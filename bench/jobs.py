@@ -65,7 +65,7 @@ def run(job: Job) -> dict[str, Series]:
     """Run `job` in a generator process and return its series by name.
 
     Raises:
-        RuntimeError: the generator failed; the message holds its last words.
+        RuntimeError: the generator failed; what it said goes to standard error. No result may hold a path of a machine.
     """
     command = [sys.executable, "-m", "bench.generator"]
     with tempfile.TemporaryFile() as said:
@@ -73,7 +73,8 @@ def run(job: Job) -> dict[str, Series]:
             command, input=msgspec.json.encode(job), stdout=said, stderr=subprocess.PIPE, timeout=JOB_TIMEOUT_SECONDS
         )
         if done.returncode != 0:
-            raise RuntimeError(f"{type(job).__name__} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+            sys.stderr.write(done.stderr.decode(errors="replace")[-2000:])
+            raise RuntimeError(f"{type(job).__name__} failed")
         said.seek(0)
         return msgspec.json.decode(said.read(), type=dict[str, Series])
 

@@ -11,7 +11,6 @@ import structlog
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 30.0
-_CANCEL_AGAIN_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -31,17 +30,21 @@ class Background:
         self._tasks.clear()
 
 
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def end(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 2.0) -> None:
     """Cancel tasks and wait until they have ended, however they do.
 
     Drivers sometimes take a cancellation for the end of a timeout of their own, when both come together, and go on. So
     it is repeated.
+
+    Args:
+        tasks: what is to end.
+        again_seconds: the time between two cancellations of a task; what it tidies up is cut short by the next one.
     """
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+        _, pending = await asyncio.wait(pending, timeout=again_seconds)
 
 
 async def _keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

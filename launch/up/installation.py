@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from kit import logs
+from kit.background import end
 from kit.engines import EmbeddedEngines
 from kit.settings import Settings
 from launch import addresses, places, targets
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 # With the five seconds that MongoDB may take this stays below the ten in which `up` promises to end.
 _DRAIN_SECONDS = 1.5
 _STOP_SECONDS = 3.5
+_IMPATIENCE_SECONDS = 0.2
 _GRPC_HOST = "127.0.0.1"
 
 _log = structlog.get_logger(__name__)
@@ -69,8 +71,7 @@ class Installation:
             if not life.done():
                 # Without its engines the rest has nothing to wait for.
                 await engines.kill()
-                life.cancel()
-                await asyncio.wait({life})
+                await end({life}, again_seconds=_IMPATIENCE_SECONDS)
             if not life.cancelled():
                 life.result()
 

@@ -131,8 +131,10 @@ async def test_a_command_that_lost_its_lease_is_killed_with_all_its_children(
 async def test_a_signal_lets_the_running_command_end_and_takes_no_more(up: Up, board: Board, memory_dir: Path) -> None:
     first, second = await board.post("first", "second")
     gate = memory_dir / "gate"
-    worker = await start(up, board, "sh", "-c", f"until test -e {gate}; do sleep 0.05; done; cat")
-    await until(lambda: has_status(board, first, "running"), "the first task runs")
+    script = f"touch {gate}.seen; until test -e {gate}; do sleep 0.05; done; cat"
+    worker = await start(up, board, "sh", "-c", script)
+    # The queue calls a task running before the worker has heard of it; a signal in between hands it back.
+    await until((memory_dir / "gate.seen").exists, "the command runs")
     worker.send_signal(signal.SIGTERM)
     await heard(worker, "stopping")
     gate.touch()

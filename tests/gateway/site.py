@@ -100,8 +100,8 @@ class Site:
             return Reply(response.status, response.headers, text, await response.json() if is_json and text else None)
 
     async def eventually(self, method: str, path: str, status: int, **options: Any) -> Reply:
-        """Send a request until it is answered with `status`, for two seconds at most."""
-        async with asyncio.timeout(2):
+        """Send a request until it is answered with `status`, for ten seconds at most."""
+        async with asyncio.timeout(10):
             while True:
                 reply = await self.send(method, path, **options)
                 if reply.status == status:

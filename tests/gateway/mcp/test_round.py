@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -37,13 +38,20 @@ async def test_a_whole_round(poster: Agent, worker: Agent, mode: str) -> None:
         accepted = await _deliver(posts, works, task["id"])
         assert accepted["status"] == "completed"
         assert (await _credits(posts), await _credits(works)) == (start[0] - 150, start[1] + 135)
-        profile = (await works("get_profile")).data
-        assert (profile["id"], profile["tasks_completed"]) == (worker.id, 1)
+        await _until_reputed(works, worker.id)
         assert (await works("withdraw_claim", task_id=task["id"], claim_id=claim)).code == "INVALID_STATUS"
 
 
 async def _credits(tools: Tools) -> int:
     return int((await tools("get_credits")).data["credit_balance"])
+
+
+async def _until_reputed(works: Tools, agent_id: int) -> None:
+    """Wait until the round counts in the profile, which follows the events."""
+    async with asyncio.timeout(10):
+        while (profile := (await works("get_profile")).data)["tasks_completed"] == 0:
+            assert profile["id"] == agent_id
+    assert profile["tasks_completed"] == 1
 
 
 async def _claim(posts: Tools, works: Tools, task_id: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from launch.worker.task import LeasedTask
 _USUAL_SECONDS = 30.0
 # What may be different the next time: too early, too many, and whatever is wrong behind the gateway.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LIMIT_ADVICE = "; on a platform of your own: piecework up --rate-limits off"
 
 
 class _Envelope(msgspec.Struct):
@@ -39,7 +41,11 @@ class QueueApi:
         """Open a session for a worker name in a project, and return its token."""
         headers = {"x-api-key": self._key} if self._key else {}
         body = {"agentName": agent, "projectId": project}
-        envelope = await self._request("POST", "/api/auth/login", headers, body)
+        try:
+            envelope = await self._request("POST", "/api/auth/login", headers, body)
+        except SignedOut as error:
+            reason = "the key is not valid here" if self._key else "a key is needed"
+            raise Refused(error.status, reason) from error
         return str(envelope.data["token"])
 
     async def project_id(self, token: str) -> str:
@@ -114,7 +120,8 @@ def _read(response: aiohttp.ClientResponse, content: bytes) -> _Envelope:
     except msgspec.MsgspecError:
         envelope = _Envelope(error=response.reason or "the answer is not JSON")
     if response.status in _PASSING:
-        raise Unreachable(f"{envelope.error} (HTTP {response.status})", _retry_after(response))
+        advice = _LIMIT_ADVICE if response.status == HTTPStatus.TOO_MANY_REQUESTS else ""
+        raise Unreachable(f"{envelope.error} (HTTP {response.status}{advice})", _retry_after(response))
     if response.status == 401:
         raise SignedOut(response.status, envelope.error)
     if response.status >= 400:

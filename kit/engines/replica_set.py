@@ -38,7 +38,9 @@ class Administration:
             password=key,
             authSource="local",
             directConnection=True,
-            serverSelectionTimeoutMS=10_000,
+            # Once in some hundred starts a server that has just begun to listen leaves its first connection unanswered.
+            connectTimeoutMS=2_000,
+            serverSelectionTimeoutMS=20_000,
         )
 
     async def __aenter__(self) -> Administration:

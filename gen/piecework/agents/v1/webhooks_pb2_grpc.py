@@ -129,7 +129,8 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeliveries(self, request, context):
-        """Delivers again: the ones named, or those made in a span of time. Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
+        """Delivers again: the ones named, or those made in a span of time. Also switches the webhook on again.
+        Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

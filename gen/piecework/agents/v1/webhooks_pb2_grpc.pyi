@@ -54,7 +54,9 @@ class WebhookServiceStub:
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.ListDeliveriesRequest, _webhooks_pb2.ListDeliveriesResponse]
     """Lists deliveries, newest first. Errors: INVALID_ARGUMENT (CURSOR_INVALID)."""
     ReplayDeliveries: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.ReplayDeliveriesRequest, _webhooks_pb2.ReplayDeliveriesResponse]
-    """Delivers again: the ones named, or those made in a span of time. Errors: NOT_FOUND (DELIVERY_NOT_FOUND)."""
+    """Delivers again: the ones named, or those made in a span of time. Also switches the webhook on again.
+    Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class WebhookServiceAsyncStub(WebhookServiceStub):
@@ -82,7 +84,9 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListDeliveriesRequest, _webhooks_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists deliveries, newest first. Errors: INVALID_ARGUMENT (CURSOR_INVALID)."""
     ReplayDeliveries: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ReplayDeliveriesRequest, _webhooks_pb2.ReplayDeliveriesResponse]  # type: ignore[assignment]
-    """Delivers again: the ones named, or those made in a span of time. Errors: NOT_FOUND (DELIVERY_NOT_FOUND)."""
+    """Delivers again: the ones named, or those made in a span of time. Also switches the webhook on again.
+    Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
+    """
 
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the webhooks of an agent and what became of their deliveries. Each event is delivered at least once, with the
@@ -149,6 +153,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhooks_pb2.ReplayDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhooks_pb2.ReplayDeliveriesResponse, _abc.Awaitable[_webhooks_pb2.ReplayDeliveriesResponse]]:
-        """Delivers again: the ones named, or those made in a span of time. Errors: NOT_FOUND (DELIVERY_NOT_FOUND)."""
+        """Delivers again: the ones named, or those made in a span of time. Also switches the webhook on again.
+        Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
+        """
 
 def add_WebhookServiceServicer_to_server(servicer: WebhookServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -165,14 +165,16 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class Gap(_message.Message):
-    """A hole in what can still be replayed."""
+    """A hole in what can still be replayed. When it ends at the cursor, the cursor was ahead of all events: they were
+    numbered anew, and the stream goes on with `from_seq`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FROM_SEQ_FIELD_NUMBER: _builtins.int
     TO_SEQ_FIELD_NUMBER: _builtins.int
     from_seq: _builtins.int
-    """The cursor that was asked for."""
+    """The oldest number that is missing."""
     to_seq: _builtins.int
     """The newest number that is missing."""
     def __init__(

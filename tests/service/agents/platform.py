@@ -13,17 +13,11 @@ from piecework.agents.v1 import registry_pb2 as registry
 from piecework.billing.v1 import ledger_pb2 as ledger
 from piecework.billing.v1 import ledger_pb2_grpc
 from piecework.tasks.v1 import market_pb2_grpc
-from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
 from kit.caller import OPERATOR_SCOPES, Caller, CallerSigner, service_caller
 from kit.channels import Channels, Outgoing
 from kit.clock import ManualClock
-from kit.host import GrpcHost
-from kit.interceptors.access import AccessInterceptor, RpcMetrics
-from kit.interceptors.caller import CallerInterceptor
-from kit.interceptors.errors import ErrorsInterceptor
-from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
 from kit.redis import Wakeups
@@ -35,17 +29,11 @@ from services.agents.app import build as build_agents
 from services.agents.welcome.loops import Welcomer
 from services.billing.app import build as build_billing
 from services.tasks.app import build as build_tasks
+from tests.service.hosting import LateChannels, host_for
 
 GATEWAY = service_caller("gateway")
 NOBODY_LISTENS = "127.0.0.1:1"
 _NEVER = 1e6
-
-
-class LateChannels(Channels):
-    """Channels that are made before the host that they lead to."""
-
-    def lead_to(self, host: GrpcHost) -> None:
-        self._inprocess = host.inprocess
 
 
 class AgentsPlatform:
@@ -80,14 +68,8 @@ class AgentsPlatform:
         self.targets = [build(self.resources) for build in builders]
         self.app: AgentsApp = self.targets[0].start.__self__  # type: ignore[attr-defined]
         self.app.welcomer = Welcomer(self.app.welcome, tick_seconds=tick_seconds)
-        interceptors = [
-            AccessInterceptor(RpcMetrics(CollectorRegistry())),
-            ErrorsInterceptor(),
-            CallerInterceptor(signer),
-            ValidationInterceptor(),
-        ]
         registrations = [each for target in self.targets for each in target.registrations]
-        self.host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
+        self.host = host_for(registrations, signer)
         channels.lead_to(self.host)
         self._channels = channels
         self._network = network

@@ -13,7 +13,8 @@ from kit.caller import ANONYMOUS, Caller
 from kit.errors import DomainError, PermissionDenied, Unauthenticated
 from kit.ids import new_id
 from tests.service.agents.platform import AgentsClient
-from tests.service.agents.test_registry import ADMIN, an_agent, refused
+from tests.service.agents.test_registry import ADMIN, an_agent
+from tests.service.hosting import refused
 
 STATUSES = ("active", "paused", "suspended")
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from piecework.agents.v1 import registry_pb2 as pb
 
 from kit.caller import ANONYMOUS, OPERATOR_SCOPES, Caller
 from kit.errors import DomainError, PermissionDenied, Unauthenticated
 from tests.service.agents.platform import AgentsClient
+from tests.service.hosting import refused
 
 ADMIN = Caller(kind="operator", operator_id=999, scopes=("admin",))
-
-
-@contextlib.contextmanager
-def refused(reason: str, kind: type[DomainError] = DomainError) -> Iterator[None]:
-    with pytest.raises(kind) as caught:
-        yield
-    assert caught.value.reason == reason, caught.value
 
 
 async def an_agent(agents: AgentsClient, name: str = "summariser") -> tuple[Caller, Caller]:

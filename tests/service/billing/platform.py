@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import redis.asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.billing.v1 import ledger_pb2 as pb
 from piecework.billing.v1 import ledger_pb2_grpc, plans_pb2, plans_pb2_grpc
-from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
 from kit.caller import ADMIN, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
-from kit.channels import Channels, Outgoing
+from kit.channels import Outgoing
 from kit.clock import ManualClock
-from kit.errors import DomainError
-from kit.host import GrpcHost
 from kit.ids import new_id
-from kit.interceptors.access import AccessInterceptor, RpcMetrics
-from kit.interceptors.caller import CallerInterceptor
-from kit.interceptors.errors import ErrorsInterceptor
-from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
@@ -32,6 +23,7 @@ from kit.status import result_of
 from kit.target import Resources
 from services.billing.app import BillingApp, build
 from services.billing.ledger.loops import HoldExpiry, InvariantWatch
+from tests.service.hosting import LateChannels, host_for
 
 MARKET_SERVICE = service_caller("tasks")
 ADMINISTRATOR = Caller(kind="operator", operator_id=99, scopes=(*OPERATOR_SCOPES, ADMIN))
@@ -41,24 +33,6 @@ _NEVER = 1e6
 def operator(operator_id: int) -> Caller:
     """Return an operator with its usual key."""
     return Caller(kind="operator", operator_id=operator_id, scopes=OPERATOR_SCOPES)
-
-
-@contextlib.contextmanager
-def refused(reason: str, kind: type[DomainError] = DomainError) -> Iterator[pytest.ExceptionInfo[DomainError]]:
-    """Expect a call to be refused for `reason`."""
-    with pytest.raises(kind) as caught:
-        yield caught
-    assert caught.value.reason == reason, caught.value
-
-
-class LateChannels(Channels):
-    """Channels that are made before the host that they lead to."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-
-    def lead_to(self, host: GrpcHost) -> None:
-        self._inprocess = host.inprocess
 
 
 class BillingPlatform:
@@ -87,13 +61,7 @@ class BillingPlatform:
         app = self.app
         app.expiry = HoldExpiry(app.store, app.journal, clock, tick_seconds=_NEVER)
         app.watch = InvariantWatch(app.audit, app.metrics.show_signs, app.metrics.show_report, tick_seconds=_NEVER)
-        interceptors = [
-            AccessInterceptor(RpcMetrics(CollectorRegistry())),
-            ErrorsInterceptor(),
-            CallerInterceptor(signer),
-            ValidationInterceptor(),
-        ]
-        self.host = GrpcHost(self.target.registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
+        self.host = host_for(self.target.registrations, signer)
         self._channels.lead_to(self.host)
         self.ledger: Any = None
         self.plans: Any = None

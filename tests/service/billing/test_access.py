@@ -9,7 +9,8 @@ from piecework.billing.v1 import ledger_pb2 as pb
 
 from kit.caller import ANONYMOUS, OPERATOR_SCOPES, READ, WORK, Caller
 from kit.errors import InvalidInput, PermissionDenied, Unauthenticated
-from tests.service.billing.platform import ADMINISTRATOR, MARKET_SERVICE, BillingPlatform, operator, refused
+from tests.service.billing.platform import ADMINISTRATOR, MARKET_SERVICE, BillingPlatform, operator
+from tests.service.hosting import refused
 
 NewOperator = Callable[[], int]
 

@@ -19,7 +19,8 @@ from kit.engines import EngineError, MongodEngine, Supervisor
 from kit.errors import Unavailable
 from kit.mongo import Document
 from tests.service.billing.cutter import Cutter
-from tests.service.billing.platform import BillingPlatform, refused
+from tests.service.billing.platform import BillingPlatform
+from tests.service.hosting import refused
 
 ROUNDS = 150
 CREDIT = 100

@@ -8,7 +8,8 @@ from piecework.billing.v1 import ledger_pb2 as pb
 
 from kit.errors import AlreadyExists, InvalidInput, NotFound, WrongState
 from kit.ids import new_id
-from tests.service.billing.platform import BillingPlatform, refused
+from tests.service.billing.platform import BillingPlatform
+from tests.service.hosting import refused
 
 NewOperator = Callable[[], int]
 

@@ -11,7 +11,8 @@ from piecework.billing.v1 import plans_pb2 as pb
 from kit.caller import ANONYMOUS
 from kit.errors import Exhausted, NotFound, PermissionDenied, Unauthenticated
 from kit.ids import new_id
-from tests.service.billing.platform import ADMINISTRATOR, BillingPlatform, operator, refused
+from tests.service.billing.platform import ADMINISTRATOR, BillingPlatform, operator
+from tests.service.hosting import refused
 
 NewOperator = Callable[[], int]
 

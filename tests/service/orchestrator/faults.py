@@ -12,8 +12,8 @@ import grpc.aio
 
 from services.orchestrator.runs.model import Run, RunEvent
 from services.orchestrator.runs.store.runs import RunStore
+from tests.service.hosting import LateChannels
 from tests.service.tasks.market.faults import Crash, Fault
-from tests.service.tasks.platform import LateChannels
 
 _FAULTS = tuple(Fault)
 

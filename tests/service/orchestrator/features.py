@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,11 @@ from piecework.orchestrator.v1 import files_pb2_grpc, models_pb2_grpc, threads_p
 from pymongo import AsyncMongoClient
 
 from kit.caller import MARKET, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
-from kit.channels import Channels, Outgoing
+from kit.channels import Outgoing
 from kit.clock import ManualClock
-from kit.errors import DomainError
-from kit.host import GrpcHost, Registration
+from kit.host import Registration
 from kit.idempotency import IdempotencyStore
-from kit.interceptors.caller import CallerInterceptor
-from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.idempotency import IdempotencyInterceptor
-from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
@@ -33,6 +29,7 @@ from services.orchestrator.models.handlers import ModelHandlers
 from services.orchestrator.models.parts import ModelParts
 from services.orchestrator.threads.handlers import ThreadHandlers
 from services.orchestrator.threads.parts import IDEMPOTENT, ThreadParts
+from tests.service.hosting import LateChannels, host_for
 
 OWNER = Caller(kind="operator", operator_id=1, scopes=OPERATOR_SCOPES)
 STRANGER = Caller(kind="operator", operator_id=2, scopes=OPERATOR_SCOPES)
@@ -41,24 +38,6 @@ SESSION = Caller(kind="session", operator_id=1, scopes=OPERATOR_SCOPES, name="a-
 SERVICE = service_caller("gateway")
 QUOTA = 30 * 1024 * 1024
 _KEY = "the key of an installation of tests"
-
-
-@contextlib.contextmanager
-def refused(reason: str, kind: type[DomainError] = DomainError) -> Iterator[pytest.ExceptionInfo[DomainError]]:
-    """Expect a call to be refused for `reason`."""
-    with pytest.raises(kind) as caught:
-        yield caught
-    assert caught.value.reason == reason, caught.value
-
-
-class LateChannels(Channels):
-    """Channels that are made before the host that they lead to."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-
-    def lead_to(self, host: GrpcHost) -> None:
-        self._inprocess = host.inprocess
 
 
 class Features:
@@ -81,13 +60,8 @@ class Features:
         self.model_parts, self.thread_parts = ModelParts(resources), ThreadParts(resources)
         self.file_parts = FileParts(resources)
         methods = frozenset(f"/piecework.orchestrator.v1.ThreadService/{method}" for method in IDEMPOTENT)
-        interceptors = [
-            ErrorsInterceptor(),
-            CallerInterceptor(signer),
-            ValidationInterceptor(),
-            IdempotencyInterceptor(IdempotencyStore(self.database, clock), methods),
-        ]
-        self.host = GrpcHost([Registration(self._register, [])], "127.0.0.1:0", interceptors, drain_seconds=5)
+        idempotency = IdempotencyInterceptor(IdempotencyStore(self.database, clock), methods)
+        self.host = host_for([Registration(self._register, [])], signer, idempotency)
         self._channels.lead_to(self.host)
         channel = self._channels.get("orchestrator")
         self.models: Any = models_pb2_grpc.ModelServiceStub(channel)

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import pytest
 import redis.asyncio
 from piecework.tasks.v1 import events_pb2_grpc, queue_pb2_grpc, work_pb2_grpc
 from piecework.tasks.v1 import queue_pb2 as pb
-from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
 from kit.caller import OPERATOR_SCOPES, Caller, CallerSigner
-from kit.channels import Channels, Outgoing
+from kit.channels import Outgoing
 from kit.clock import ManualClock
-from kit.errors import DomainError
-from kit.host import GrpcHost
 from kit.idempotency import IdempotencyStore
 from kit.ids import new_id
-from kit.interceptors.access import AccessInterceptor, RpcMetrics
-from kit.interceptors.caller import CallerInterceptor
-from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.idempotency import IdempotencyInterceptor
-from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
@@ -38,6 +29,7 @@ from services.tasks.market.loops import Expiry, Reconciler
 from services.tasks.market.service.indexing import RecentWords, SearchIndexer
 from services.tasks.queue.loops import Remover
 from services.tasks.work.loops import Reaper
+from tests.service.hosting import LateChannels, host_for
 
 OWNER = Caller(kind="operator", operator_id=1, scopes=OPERATOR_SCOPES)
 STRANGER = Caller(kind="operator", operator_id=2, scopes=OPERATOR_SCOPES)
@@ -51,14 +43,6 @@ def session_of(agent: str) -> Caller:
     return Caller(kind="session", operator_id=OWNER.operator_id, scopes=OPERATOR_SCOPES, name=agent)
 
 
-@contextlib.contextmanager
-def refused(reason: str, kind: type[DomainError] = DomainError) -> Iterator[None]:
-    """Expect a call to be refused for `reason`."""
-    with pytest.raises(kind) as caught:
-        yield
-    assert caught.value.reason == reason, caught.value
-
-
 class Queue(NamedTuple):
     """A project and a type of it."""
 
@@ -68,16 +52,6 @@ class Queue(NamedTuple):
     @property
     def name(self) -> str:
         return f"project:{self.project_id}"
-
-
-class LateChannels(Channels):
-    """Channels that are made before the host that they lead to."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-
-    def lead_to(self, host: GrpcHost) -> None:
-        self._inprocess = host.inprocess
 
 
 class TasksPlatform:
@@ -110,16 +84,10 @@ class TasksPlatform:
         market.reconciler = Reconciler(market.task_store, market.access, clock, tick_seconds=_NEVER)
         market.expiry = Expiry(market.task_store, market.tasks, clock, tick_seconds=_NEVER)
         market.indexer = SearchIndexer(market.search_store, RecentWords(market.search_store), tick_seconds=_NEVER)
-        idempotency = IdempotencyStore(self.database, clock)
-        interceptors = [
-            AccessInterceptor(RpcMetrics(CollectorRegistry())),
-            ErrorsInterceptor(),
-            CallerInterceptor(self.signer),
-            ValidationInterceptor(),
-            IdempotencyInterceptor(idempotency, self.targets[0].idempotent_methods),
-        ]
+        store = IdempotencyStore(self.database, clock)
+        idempotency = IdempotencyInterceptor(store, self.targets[0].idempotent_methods)
         registrations = [each for target in self.targets for each in target.registrations]
-        self.host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
+        self.host = host_for(registrations, self.signer, idempotency)
         channels.lead_to(self.host)
         self._channels = channels
         self.queue: Any = None

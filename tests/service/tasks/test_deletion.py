@@ -9,7 +9,8 @@ from piecework.agents.v1 import identity_pb2
 from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.errors import NotFound
-from tests.service.tasks.platform import OWNER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import OWNER, Queue, TasksPlatform
 
 
 async def delete(platform: TasksPlatform, project_id: str) -> None:

@@ -10,7 +10,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 from piecework.tasks.v1 import work_pb2 as work
 
 from kit.errors import AlreadyExists, DomainError
-from tests.service.tasks.platform import Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform
 
 ALLOW, IGNORE, FAIL = pb.DUPLICATE_HANDLING_ALLOW, pb.DUPLICATE_HANDLING_IGNORE, pb.DUPLICATE_HANDLING_FAIL
 A = {"repository": "x", "branch": "main"}

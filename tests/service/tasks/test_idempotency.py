@@ -9,7 +9,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.errors import AlreadyExists, InvalidInput
 from kit.ids import new_id
-from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform
 
 
 async def forget_answers(platform: TasksPlatform) -> None:

@@ -6,7 +6,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.errors import InvalidInput
 from kit.ids import new_id
-from tests.service.tasks.platform import Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform
 
 
 async def test_a_page_of_large_results_says_that_it_is_too_large(platform: TasksPlatform, queue: Queue) -> None:

@@ -6,7 +6,8 @@ import pytest
 from piecework.tasks.v1 import work_pb2 as pb
 
 from kit.ids import new_id
-from tests.service.tasks.platform import TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import TasksPlatform
 
 LARGE = '{"text":"%s"}' % ("x" * 262_000)
 

@@ -12,7 +12,8 @@ from piecework.tasks.v1 import work_pb2 as work
 from kit.errors import Conflict, InvalidInput, NotFound, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp
-from tests.service.tasks.platform import Queue, TasksPlatform, refused, session_of
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform, session_of
 
 
 async def taken(platform: TasksPlatform, queue: Queue, agent: str) -> pb.Task:

@@ -10,7 +10,8 @@ from piecework.tasks.v1 import work_pb2 as work
 
 from kit.errors import Conflict, DomainError, InvalidInput, WrongState
 from kit.timestamps import from_timestamp
-from tests.service.tasks.platform import Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform
 
 
 async def started(platform: TasksPlatform, queue: Queue, agent: str = "a") -> pb.Task:

@@ -14,7 +14,8 @@ from kit.caller import ANONYMOUS, READ, Caller
 from kit.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_duration, from_timestamp
-from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform
 
 
 async def get(platform: TasksPlatform, project_id: str, caller: Caller = OWNER) -> pb.Project:

@@ -12,7 +12,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 from piecework.tasks.v1 import work_pb2 as work
 
 from kit.errors import Conflict, DomainError, NotFound, WrongState
-from tests.service.tasks.platform import Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform
 
 Pair = tuple[TasksPlatform, TasksPlatform]
 

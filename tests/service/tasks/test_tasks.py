@@ -12,7 +12,8 @@ from piecework.tasks.v1 import work_pb2 as work
 from kit.errors import InvalidInput, NotFound, PermissionDenied, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp
-from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform
 
 UNKNOWN = [new_id(), "not-an-id", "", "A" * 36, "x" * 200]
 

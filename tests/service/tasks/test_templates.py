@@ -7,7 +7,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.errors import InvalidInput, NotFound
 from kit.ids import new_id
-from tests.service.tasks.platform import Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import Queue, TasksPlatform
 
 
 async def update(platform: TasksPlatform, task_id: str, **fields: object) -> pb.Task:

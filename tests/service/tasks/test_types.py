@@ -11,7 +11,8 @@ from piecework.tasks.v1 import queue_pb2 as pb
 from kit.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp
-from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform
 
 
 async def update(platform: TasksPlatform, type_id: str, **fields: Any) -> pb.TaskType:

@@ -15,7 +15,8 @@ from kit.caller import ANONYMOUS, READ, Caller, service_caller
 from kit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp, to_duration, to_timestamp
-from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform, refused
+from tests.service.hosting import refused
+from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform
 
 SERVICE = service_caller("orchestrator")
 

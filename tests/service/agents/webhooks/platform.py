@@ -9,17 +9,11 @@ from typing import Any
 import redis.asyncio
 from piecework.agents.v1 import webhooks_pb2 as pb
 from piecework.agents.v1 import webhooks_pb2_grpc
-from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
 from kit.caller import MARKET, READ, WORK, Caller, CallerSigner
-from kit.channels import Channels, Outgoing
+from kit.channels import Outgoing
 from kit.clock import Clock, ManualClock
-from kit.host import GrpcHost
-from kit.interceptors.access import AccessInterceptor, RpcMetrics
-from kit.interceptors.caller import CallerInterceptor
-from kit.interceptors.errors import ErrorsInterceptor
-from kit.interceptors.validation import ValidationInterceptor
 from kit.metrics import Registry
 from kit.mongo import Document
 from kit.settings import Settings
@@ -33,6 +27,7 @@ from services.agents.webhooks.loops import Sender
 from services.agents.webhooks.model import EVENTS
 from services.billing.app import build as build_billing
 from services.tasks.app import build as build_tasks
+from tests.service.hosting import LateChannels, host_for
 
 POSTER = 7
 KEYS = (("k1", "ab" * 32),)
@@ -49,11 +44,8 @@ def agent(number: int, operator_id: int = 1) -> Caller:
 WORKER = agent(1)
 
 
-class LateChannels(Channels):
-    """Channels that are made before the host that they lead to."""
-
-    def lead_to(self, host: GrpcHost) -> None:
-        self._inprocess = host.inprocess
+class MovingChannels(LateChannels):
+    """Channels that can lead to another host later."""
 
     def lead_away(self, other: WebhookPlatform) -> None:
         """Lead to another replica from now on, for every name."""
@@ -93,7 +85,7 @@ class WebhookPlatform:
         keys: tuple[tuple[str, str], ...] = KEYS,
     ) -> None:
         signer = CallerSigner(_KEY)
-        self.channels = LateChannels({} if market else dict.fromkeys(("tasks", "billing"), "127.0.0.1:1"))
+        self.channels = MovingChannels({} if market else dict.fromkeys(("tasks", "billing"), "127.0.0.1:1"))
         settings = Settings(
             database_prefix=database_prefix, encryption_keys=keys, webhooks_allow_loopback=loopback or None
         )
@@ -106,14 +98,8 @@ class WebhookPlatform:
         self.app: AgentsApp = self.targets[0].start.__self__  # type: ignore[attr-defined]
         if patient:
             self.app.sender = self.new_sender(clock, kind=PatientSender)
-        interceptors = [
-            AccessInterceptor(RpcMetrics(CollectorRegistry())),
-            ErrorsInterceptor(),
-            CallerInterceptor(signer),
-            ValidationInterceptor(),
-        ]
         registrations = [each for target in self.targets for each in target.registrations]
-        self.host = GrpcHost(registrations, "127.0.0.1:0", interceptors, drain_seconds=5)
+        self.host = host_for(registrations, signer)
         self.channels.lead_to(self.host)
         self.outgoing = Outgoing(signer)
         self._versions = 0

@@ -11,7 +11,7 @@ from kit.errors import InvalidInput, NotFound
 from kit.timestamps import to_timestamp
 from tests.service.agents.webhooks.platform import WORKER, WebhookPlatform, agent
 from tests.service.agents.webhooks.receiver import Receiver
-from tests.service.tasks.platform import refused
+from tests.service.hosting import refused
 
 CLAIM = {"claim_id": 3, "agent_id": 1}
 PENDING, DELIVERED, DEAD = pb.DELIVERY_STATE_PENDING, pb.DELIVERY_STATE_DELIVERED, pb.DELIVERY_STATE_DEAD

@@ -12,7 +12,7 @@ from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, Unau
 from services.agents.webhooks.model import EVENTS
 from tests.service.agents.webhooks.conftest import MakePlatform
 from tests.service.agents.webhooks.platform import WORKER, WebhookPlatform, agent
-from tests.service.tasks.platform import refused
+from tests.service.hosting import refused
 
 URL = "https://hooks.invalid/x"
 OTHER = agent(2)

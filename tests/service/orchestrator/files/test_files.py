@@ -14,7 +14,8 @@ from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, Unau
 from kit.status import from_rpc_error, result_of
 from services.orchestrator.files.model import MAX_FILE_BYTES
 from services.orchestrator.files.store import Upload
-from tests.service.orchestrator.features import AGENT, OWNER, QUOTA, SESSION, STRANGER, Features, refused
+from tests.service.hosting import refused
+from tests.service.orchestrator.features import AGENT, OWNER, QUOTA, SESSION, STRANGER, Features
 from tests.service.orchestrator.files.samples import PNG, download, left_behind, parts, pdf, upload
 
 _MIB = 1024 * 1024

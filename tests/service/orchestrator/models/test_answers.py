@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from kit.errors import InvalidInput, Unavailable
-from tests.service.orchestrator.features import refused
+from tests.service.hosting import refused
 from tests.service.orchestrator.models.calls import PROMPT, Calls, NewCalls
 from tests.service.orchestrator.models.provider import (
     DONE,

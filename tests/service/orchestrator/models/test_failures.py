@@ -12,7 +12,7 @@ import pytest
 
 from kit.errors import DomainError, InvalidInput, Unavailable, WrongState
 from services.orchestrator.models.retries import Retries
-from tests.service.orchestrator.features import refused
+from tests.service.hosting import refused
 from tests.service.orchestrator.models.calls import Calls, NewCalls
 from tests.service.orchestrator.models.provider import HELLO, KEY, Provider, cut, event, line, status, stream
 

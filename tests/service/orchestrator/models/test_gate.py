@@ -12,7 +12,7 @@ from kit.errors import Unavailable
 from kit.ids import new_id
 from services.orchestrator.models.gate import ModelGate
 from services.orchestrator.models.model import MOCK, ModelSpec
-from tests.service.orchestrator.features import refused
+from tests.service.hosting import refused
 from tests.service.orchestrator.models.calls import NewCalls
 from tests.service.orchestrator.models.provider import HELLO, Provider, event, stream
 

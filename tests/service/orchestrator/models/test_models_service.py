@@ -10,7 +10,8 @@ from kit.caller import ANONYMOUS
 from kit.errors import InvalidInput, PermissionDenied, Unavailable
 from services.orchestrator.models.model import USER, ChatMessage
 from services.orchestrator.models.providers.local import is_installed
-from tests.service.orchestrator.features import OWNER, SERVICE, Features, refused
+from tests.service.hosting import refused
+from tests.service.orchestrator.features import OWNER, SERVICE, Features
 
 
 async def test_anybody_may_see_the_models(features: Features) -> None:

@@ -10,9 +10,9 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import DomainError, Exhausted, InvalidInput, WrongState
+from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.tasks.market.platform import TESTS
-from tests.service.tasks.platform import refused
 
 
 async def test_run_pays_what_its_steps_cost(platform: RunsPlatform, customer: Caller) -> None:

@@ -9,8 +9,8 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import NotFound, WrongState
+from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
-from tests.service.tasks.platform import refused
 
 
 async def _thread(platform: RunsPlatform, caller: Caller, *said: str) -> int:

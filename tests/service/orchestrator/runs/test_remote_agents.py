@@ -9,9 +9,9 @@ from piecework.tasks.v1 import work_pb2
 
 from kit.caller import OPERATOR_SCOPES, Caller
 from kit.errors import NotFound
+from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.tasks.market.platform import TESTS
-from tests.service.tasks.platform import refused
 
 
 async def _agent(platform: RunsPlatform, operator_id: int) -> Caller:

@@ -8,8 +8,8 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import NotFound
+from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
-from tests.service.tasks.platform import refused
 
 
 async def test_everything_is_told_once_and_in_order(platform: RunsPlatform, customer: Caller) -> None:

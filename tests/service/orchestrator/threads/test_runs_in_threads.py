@@ -11,7 +11,8 @@ from piecework.orchestrator.v1 import threads_pb2 as pb
 
 from kit.errors import DomainError, NotFound, WrongState
 from services.orchestrator.threads.service import ThreadService
-from tests.service.orchestrator.features import OWNER, Features, refused
+from tests.service.hosting import refused
+from tests.service.orchestrator.features import OWNER, Features
 
 _BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -7,7 +7,8 @@ from piecework.orchestrator.v1 import threads_pb2 as pb
 
 from kit.caller import ANONYMOUS, READ, Caller
 from kit.errors import InvalidInput, NotFound, PermissionDenied, Unauthenticated
-from tests.service.orchestrator.features import AGENT, OWNER, SESSION, STRANGER, Features, refused
+from tests.service.hosting import refused
+from tests.service.orchestrator.features import AGENT, OWNER, SESSION, STRANGER, Features
 
 
 async def create(features: Features, caller: Caller = OWNER, **fields: object) -> pb.Thread:

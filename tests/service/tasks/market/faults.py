@@ -10,7 +10,7 @@ from typing import Any, cast
 import grpc
 import grpc.aio
 
-from tests.service.tasks.platform import LateChannels
+from tests.service.hosting import LateChannels
 
 
 class Fault(enum.Enum):

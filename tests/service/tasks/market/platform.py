@@ -16,8 +16,9 @@ from kit.settings import Settings
 from kit.target import Target
 from services.billing import app as billing_app
 from services.tasks.market.model import MarketTask
+from tests.service.hosting import LateChannels
 from tests.service.tasks.market.faults import FaultyChannel, FaultyChannels
-from tests.service.tasks.platform import LateChannels, TasksPlatform
+from tests.service.tasks.platform import TasksPlatform
 
 ADMINISTRATOR = Caller(kind="operator", operator_id=1, scopes=(ADMIN,))
 TESTS = service_caller("tests")

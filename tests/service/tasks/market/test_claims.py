@@ -7,8 +7,8 @@ from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, WrongState
+from tests.service.hosting import refused
 from tests.service.tasks.market.platform import MarketPlatform
-from tests.service.tasks.platform import refused
 
 
 async def test_a_claim_says_who_offers_what(market: MarketPlatform, poster: Caller, worker: Caller) -> None:

@@ -9,9 +9,9 @@ from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import InvalidInput, NotFound, PermissionDenied
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job, new_job
 from tests.service.tasks.market.platform import TESTS, MarketPlatform
-from tests.service.tasks.platform import refused
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from piecework.tasks.v1 import market_pb2 as pb
 from kit.caller import Caller
 from kit.errors import DomainError, InvalidInput, NotFound, PermissionDenied, WrongState
 from kit.timestamps import to_timestamp
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job, new_job
 from tests.service.tasks.market.platform import MarketPlatform
-from tests.service.tasks.platform import refused
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.caller import Caller, service_caller
 from kit.errors import DomainError, PermissionDenied, Unauthenticated, WrongState
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job, disputed, new_job
 from tests.service.tasks.market.platform import MarketPlatform
-from tests.service.tasks.platform import refused
 
 
 @pytest.fixture

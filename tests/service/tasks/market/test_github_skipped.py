@@ -6,9 +6,9 @@ from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import InvalidInput
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import new_job
 from tests.service.tasks.market.platform import MarketPlatform
-from tests.service.tasks.platform import refused
 
 
 async def test_a_repository_is_handed_in_without_a_preview(

@@ -12,11 +12,11 @@ import redis.asyncio
 from kit import mongo
 from kit.clock import ManualClock
 from kit.timestamps import to_timestamp
+from tests.service.hosting import refused
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.market.faults import Fault
 from tests.service.tasks.market.platform import MarketPlatform
 from tests.service.tasks.market.test_events import round_of_everything
-from tests.service.tasks.platform import refused
 from tests.service.tasks.test_indexes import explainable, stages
 
 COLLECTIONS = {"market_tasks", "market_claims", "counters"}

@@ -15,9 +15,9 @@ from kit.clock import ManualClock
 from kit.errors import InvalidInput, PermissionDenied, Unavailable
 from kit.mongo import Document
 from kit.settings import Settings
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job, new_job
 from tests.service.tasks.market.platform import MarketPlatform
-from tests.service.tasks.platform import refused
 
 POSTERS, WORKERS = "sk-poster-0123456789", "sk-worker-0123456789"
 REVIEWED: dict[str, Any] = {

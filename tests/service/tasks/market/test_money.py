@@ -15,9 +15,9 @@ from kit.caller import Caller
 from kit.errors import DomainError, Unavailable, WrongState
 from services.tasks.market.convert import STATUSES
 from services.tasks.market.model import CANCELLED, CLAIMED, CREATE, CREATING, OPEN, MarketTask
+from tests.service.hosting import refused
 from tests.service.tasks.market.faults import Fault
 from tests.service.tasks.market.platform import MarketPlatform, post_request
-from tests.service.tasks.platform import refused
 
 BUDGET, PRICE = 200, 150
 

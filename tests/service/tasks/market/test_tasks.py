@@ -11,8 +11,8 @@ from piecework.tasks.v1 import market_pb2 as pb
 from kit.caller import ANONYMOUS, MARKET, OPERATOR_SCOPES, Caller
 from kit.errors import DomainError, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from kit.timestamps import to_timestamp
+from tests.service.hosting import refused
 from tests.service.tasks.market.platform import DESCRIPTION, MarketPlatform, post_request
-from tests.service.tasks.platform import refused
 
 
 async def test_a_task_says_what_its_poster_said(market: MarketPlatform, poster: Caller) -> None:

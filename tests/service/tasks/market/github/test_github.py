@@ -9,10 +9,10 @@ from aiohttp import web
 from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.errors import InvalidInput, NotFound, PermissionDenied, Unavailable, WrongState
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job
 from tests.service.tasks.market.github.hands import REPOSITORY, hand_in, newest, status, sync
 from tests.service.tasks.market.github.outside import Outside
-from tests.service.tasks.platform import refused
 
 
 async def test_a_repository_is_handed_in_with_its_preview(job: Job, outside: Outside) -> None:

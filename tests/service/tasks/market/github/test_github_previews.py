@@ -12,10 +12,10 @@ from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.errors import NotFound, PermissionDenied, Unavailable, WrongState
 from services.tasks.market.deploy.vercel import VercelDeployer
+from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job
 from tests.service.tasks.market.github.hands import hand_in, newest, status, sync
 from tests.service.tasks.market.github.outside import Outside
-from tests.service.tasks.platform import refused
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,30 @@ BENCH := PYTHONPATH=.:gen $(PY) -m bench
 PEERS_INSTALL := -m pip install --quiet --disable-pip-version-check -r
 BENCH_ARGS ?=
 
-.PHONY: bench bench-quick bench-market bench-peers
+.PHONY: bench bench-quick bench-market bench-runs bench-peers bench-run-peers
 
-bench: $(VENV)/.installed bench-peers ## the whole comparison, under 14 minutes; writes bench/results/
+bench: $(VENV)/.installed bench-peers ## the whole comparison, under 20 minutes; writes bench/results/
 	$(BENCH) $(BENCH_ARGS)
 
-bench-quick: $(VENV)/.installed ## small counts, under 4 minutes; without peers when bench-peers never ran
+bench-quick: $(VENV)/.installed ## small counts, under 6 minutes; without peers when bench-peers never ran
 	$(BENCH) --quick $(BENCH_ARGS)
 
 bench-market: $(VENV)/.installed ## the market alone, under 5 minutes; writes bench/results/
 	$(BENCH) --only market $(BENCH_ARGS)
 
-bench-peers: .venv-peers/.made .venv-peers-arq/.made ## environments of the queues that we compare with
+bench-runs: $(VENV)/.installed bench-run-peers ## runs alone, under 6 minutes; writes bench/results/
+	$(BENCH) --only runs $(BENCH_ARGS)
+
+bench-peers: .venv-peers/.made .venv-peers-arq/.made bench-run-peers ## environments of what we compare with
+
+bench-run-peers: .venv-peers-langgraph/.made .venv-peers-dbos/.made
 
 .venv-peers/.made: bench/peers/requirements.txt | $(VENV)/.installed
 	$(PY) -m venv --clear .venv-peers
 	.venv-peers/bin/python $(PEERS_INSTALL) $<
 	touch $@
 
-.venv-peers-arq/.made: bench/peers/requirements-arq.txt | $(VENV)/.installed
-	$(PY) -m venv --clear .venv-peers-arq
-	.venv-peers-arq/bin/python $(PEERS_INSTALL) $<
+.venv-peers-%/.made: bench/peers/requirements-%.txt | $(VENV)/.installed
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/python $(PEERS_INSTALL) $<
 	touch $@

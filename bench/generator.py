@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import msgspec
 import uvloop
 
-from bench.jobs import Drain, GrpcDrain, Job, Repeat, Wait
+from bench.jobs import Drain, GrpcDrain, Job, Repeat, Wait, Watch
 from bench.load import Clock, Connection, Series, Stopwatch, closed_loop, request
 from bench.market import deals, live, pages
 from bench.market.jobs import Deals, Live, Pages
+from bench.runs import loop, tokens
+from bench.runs.jobs import Burst, Loop, Tokens
 
 
 class _Id(msgspec.Struct):
@@ -97,27 +101,31 @@ async def wait(job: Wait) -> dict[str, Series]:
     return {"all": clock.series(watch.stop())}
 
 
+_SCENARIOS: dict[type[Any], Callable[[Any], Awaitable[dict[str, Series]]]] = {
+    Repeat: repeat,
+    Drain: drain,
+    Wait: wait,
+    Pages: pages.run,
+    Deals: deals.run,
+    Live: live.run,
+    Loop: loop.loop,
+    Burst: loop.burst,
+    Tokens: tokens.run,
+}
+
+
 async def dispatch(job: Job) -> dict[str, Series]:
     """Run the scenario that `job` names."""
-    if isinstance(job, Repeat):
-        return await repeat(job)
-    if isinstance(job, Drain):
-        return await drain(job)
-    if isinstance(job, Wait):
-        return await wait(job)
-    if isinstance(job, Pages):
-        return await pages.run(job)
-    if isinstance(job, Deals):
-        return await deals.run(job)
-    if isinstance(job, Live):
-        return await live.run(job)
+    scenario = _SCENARIOS.get(type(job))
+    if scenario is not None:
+        return await scenario(job)
     if isinstance(job, GrpcDrain):
         from bench import grpc_drain  # imports grpc, which the HTTP scenarios need not load
 
         return await grpc_drain.run(job)
     from bench import sse
 
-    return await sse.run(job)
+    return await sse.run(cast("Watch", job))
 
 
 def main() -> None:

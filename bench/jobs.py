@@ -11,6 +11,7 @@ import msgspec
 
 from bench.load import Bounds, Series, Site
 from bench.market.jobs import Deals, Live, Pages
+from bench.runs.jobs import Burst, Loop, Tokens
 
 JOB_TIMEOUT_SECONDS = 300
 
@@ -58,7 +59,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     body: str
 
 
-Job = Repeat | Drain | GrpcDrain | Wait | Watch | Pages | Deals | Live
+Job = Repeat | Drain | GrpcDrain | Wait | Watch | Pages | Deals | Live | Loop | Burst | Tokens
 
 
 def run(job: Job) -> dict[str, Series]:

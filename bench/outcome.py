@@ -9,18 +9,19 @@ from bench.load import Series
 from bench.market.scenes import Market
 from bench.peers.race import PeerRun
 from bench.rounds import Rounds
+from bench.runs.scenes import Runs
 
 
 class Outcome(msgspec.Struct, kw_only=True):
     """The results of a run.
 
     Attributes:
-        mode: `full` or `quick`.
+        mode: `full` or `quick`, or those of one part: `market`, `market-quick`, `runs`, `runs-quick`.
         facts: machine and versions.
         small: tasks stored at the small level.
         large: tasks stored at the large level.
         stats: reads of project stats, by tasks stored.
-        market: None when it was left out.
+        market: None when it was left out; likewise `runs`.
         not_measured: what could not be measured, with the reason.
         seconds: how long the run took.
     """
@@ -35,5 +36,6 @@ class Outcome(msgspec.Struct, kw_only=True):
     stats: dict[int, Series] = {}
     events: Series | None = None
     market: Market | None = None
+    runs: Runs | None = None
     not_measured: list[str] = []
     seconds: float = 0.0

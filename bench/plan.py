@@ -1,4 +1,4 @@
-"""How much is measured: the full run stays under fourteen minutes, the quick one under four."""
+"""How much is measured: the full run stays under twenty minutes, the quick one under six."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         live_streams: event streams that are open at once; ten operators share them, a hundred each at the most.
         live_events: events that are timed while they are open.
         live_per_second: the pace of these events.
+        runs_alone: runs that are done one after the other.
+        runs_at_once: runs that are done many at once.
+        run_seconds: the longest that one such measurement may take.
+        words: words of each answer of the model that tells the time.
+        words_per_second: the pace of one such answer.
+        share_waiting: runs of the operator beside whom another one waits.
+        share_times: how often that one's time is taken, alone and beside.
     """
 
     rounds: int
@@ -55,6 +62,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     live_streams: int
     live_events: int
     live_per_second: float
+    runs_alone: int
+    runs_at_once: int
+    run_seconds: float
+    words: int
+    words_per_second: float
+    share_waiting: int
+    share_times: int
 
 
 FULL = Plan(
@@ -80,6 +94,13 @@ FULL = Plan(
     live_streams=1_000,
     live_events=500,
     live_per_second=50.0,
+    runs_alone=150,
+    runs_at_once=480,
+    run_seconds=40.0,
+    words=80,
+    words_per_second=20.0,
+    share_waiting=1_000,
+    share_times=3,
 )
 QUICK = Plan(
     rounds=1,
@@ -104,4 +125,11 @@ QUICK = Plan(
     live_streams=200,
     live_events=100,
     live_per_second=50.0,
+    runs_alone=20,
+    runs_at_once=96,
+    run_seconds=15.0,
+    words=20,
+    words_per_second=20.0,
+    share_waiting=200,
+    share_times=1,
 )

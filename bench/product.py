@@ -112,13 +112,13 @@ def _nothing(_uri: str) -> None:
 
 
 @contextmanager
-def one_process(folder: Path, fill: Callable[[str], None] = _nothing) -> Iterator[Platform]:
+def one_process(folder: Path, fill: Callable[[str], None] = _nothing, **settings: str) -> Iterator[Platform]:
     """`piecework up` on engines that journal to `folder`; `fill` gets the URI of the database before it starts."""
     folder.mkdir(parents=True)
     data = DataDirectory(folder / "data")
     with engines.mongodb(folder) as mongodb, engines.cache(folder) as redis_url:
         fill(mongodb.uri)
-        environment = _environment(mongodb.uri, redis_url)
+        environment = _environment(mongodb.uri, redis_url, **settings)
         command = [COMMAND, "up", "--port", "0", "--rate-limits", "off", "--data-dir", str(data.path)]
         log = folder / "piecework.log"
 
@@ -144,13 +144,13 @@ def one_process(folder: Path, fill: Callable[[str], None] = _nothing) -> Iterato
 
 
 @contextmanager
-def two_processes(folder: Path, mongodb: MongodEngine) -> Iterator[Platform]:
+def two_processes(folder: Path, mongodb: MongodEngine, **settings: str) -> Iterator[Platform]:
     """The gateway in one process, all services in another, gRPC over loopback between them."""
     folder.mkdir(parents=True)
     key, port, grpc_port = secrets.token_hex(32), engines.free_port(), engines.free_port()
     address = f"127.0.0.1:{grpc_port}"
     with engines.cache(folder) as redis_url:
-        shared = {"caller_key": key, "rate_limits": "off"}
+        shared = {"caller_key": key, "rate_limits": "off", **settings}
         services = _environment(mongodb.uri, redis_url, grpc_port=str(grpc_port), **shared)
         peers = {f"{name}_address": address for name in ("tasks", "agents", "billing", "orchestrator")}
         gateway = _environment(mongodb.uri, redis_url, port=str(port), **peers, **shared)

@@ -14,7 +14,18 @@ from bench.tables import Table, tables
 from bench.targets import judge
 
 RESULTS = Path(__file__).with_name("results")
-_LEFT = ("what", "target", "queue", "measured", "what it guarantees here", "wanted", "result", "errors")
+_LEFT = (
+    "what",
+    "target",
+    "queue",
+    "measured",
+    "what it guarantees here",
+    "engine",
+    "what it keeps",
+    "wanted",
+    "result",
+    "errors",
+)
 
 
 def show(outcome: Outcome, console: Console) -> None:

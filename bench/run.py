@@ -18,10 +18,12 @@ from bench.outcome import Outcome
 from bench.peers import race
 from bench.plan import Plan
 from bench.product import Platform
+from bench.runs import rivals, scenes
+from bench.runs.jobs import run_body
 from bench.scenarios import Level, Stage
 
 Say = Callable[[str], None]
-PARTS = ("peers", "product", "market")
+PARTS = ("peers", "product", "market", "runs")
 
 
 def run(plan: Plan, mode: str, parts: tuple[str, ...], say: Say) -> Outcome:
@@ -43,6 +45,8 @@ def run(plan: Plan, mode: str, parts: tuple[str, ...], say: Say) -> Outcome:
                 _compare(outcome, folder, plan, say)
         if "market" in parts:
             _market(outcome, folder, plan, say)
+        if "runs" in parts:
+            _runs(outcome, folder, plan, say)
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -56,7 +60,7 @@ def _told(outcome: Outcome, part: str) -> Iterator[None]:
 
 
 def _race(outcome: Outcome, peer: race.Peer, folder: Path, plan: Plan, say: Say) -> None:
-    if not race.available(peer):
+    if not race.available(peer.environment):
         outcome.not_measured.append(f"{peer.name}: run make bench-peers first")
         return
     runs = []
@@ -132,6 +136,30 @@ def _market(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
         scenes.full(folder / "market", echo)
     with _told(outcome, "streams of a gateway of its own"):
         scenes.parted(folder / "market-apart")
+
+
+def _runs(outcome: Outcome, folder: Path, plan: Plan, say: Say) -> None:
+    outcome.runs = scenes.Runs()
+    for rival in rivals.RIVALS:
+        with _told(outcome, rival.name):
+            _rival(outcome, outcome.runs, rival, folder / "rivals", plan, say)
+    measured = scenes.Scenes(plan, outcome.runs, say)
+    with _told(outcome, "runs in one process"):
+        measured.full(folder / "runs")
+    with _told(outcome, "runs through a gateway of its own"):
+        measured.parted(folder / "runs-apart")
+    for name, script in (("models of no delay", ""), (f"{scenes.SHARE_MODEL_MS} ms a call", scenes.SHARE_SCRIPT)):
+        with _told(outcome, f"fair share with {name}"):
+            measured.share(folder / f"share-{len(script)}", name, run_body(script=script))
+
+
+def _rival(outcome: Outcome, runs: scenes.Runs, rival: rivals.Rival, folder: Path, plan: Plan, say: Say) -> None:
+    if not race.available(rival.environment):
+        outcome.not_measured.append(f"{rival.name}: run make bench-peers first")
+        return
+    found = rivals.run(rival, folder / rival.script, plan.runs_alone, plan.runs_at_once, scenes.AT_ONCE)
+    say(f"{rival.name}: {found.at_once.rate:,.1f} runs/s, {scenes.AT_ONCE} at once")
+    runs.rivals.append(found)
 
 
 def _round(outcome: Outcome, stage: Stage, field: _Field) -> None:

@@ -10,6 +10,7 @@ from bench.load import Series
 from bench.market import tables as market
 from bench.outcome import Outcome
 from bench.rounds import Key
+from bench.runs import tables as runs
 from bench.targets import base_of, judge
 
 
@@ -24,7 +25,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 def tables(outcome: Outcome) -> list[Table]:
     """Every table that has rows, targets first."""
-    found = (_targets(outcome), _measurements(outcome), _peers(outcome), _extras(outcome), *_market(outcome))
+    found = (
+        _targets(outcome),
+        _measurements(outcome),
+        _peers(outcome),
+        _extras(outcome),
+        *_market(outcome),
+        *_runs(outcome),
+    )
     return [table for table in found if table.rows]
 
 
@@ -154,6 +162,21 @@ def _market(outcome: Outcome) -> Iterator[Table]:
         rows, live = list(market.rows(outcome.market)), list(market.live_rows(outcome.market))
         yield Table(title="The market", columns=market.COLUMNS, rows=rows, note=market.NOTE)
         yield Table(title="Live events of the market", columns=market.LIVE_COLUMNS, rows=live, note=market.LIVE_NOTE)
+
+
+def _runs(outcome: Outcome) -> Iterator[Table]:
+    found = outcome.runs
+    if found is not None:
+        yield Table(title="Runs", columns=runs.COLUMNS, rows=list(runs.rows(found)), note=runs.NOTE)
+        words = list(runs.word_rows(found))
+        yield Table(
+            title="From a model's word to its reader", columns=runs.WORD_COLUMNS, rows=words, note=runs.WORD_NOTE
+        )
+        shares = list(runs.share_rows(found))
+        yield Table(title="Fair share of runs", columns=runs.SHARE_COLUMNS, rows=shares, note=runs.SHARE_NOTE)
+        rivals = list(runs.rival_rows(found))
+        title = "Other engines doing a run of the same shape"
+        yield Table(title=title, columns=runs.RIVAL_COLUMNS, rows=rivals, note=runs.RIVAL_NOTE)
 
 
 def percentile(series: Series, share: float) -> float | None:

@@ -9,6 +9,7 @@ import msgspec
 from bench.market import tables as market
 from bench.outcome import Outcome
 from bench.rounds import Key
+from bench.runs import tables as runs
 from bench.scenarios import (
     BATCHES_AT_ONCE,
     BULKS_AT_ONCE,
@@ -53,9 +54,9 @@ def base_of(key: Key) -> Key | None:
 def judge(outcome: Outcome) -> list[Verdict]:
     """Every target with its value."""
     verdicts = [*_of_echo(outcome), *_of_floor(outcome), *_of_peers(outcome), *_of_size(outcome), *_of_waiting(outcome)]
-    if outcome.mode.startswith("market"):
+    if outcome.mode.startswith(("market", "runs")):
         verdicts.clear()
-    return [*verdicts, *_of_market(outcome)]
+    return [*verdicts, *_of_market(outcome), *_of_runs(outcome)]
 
 
 def _at_least(target: str, value: float | None, bound: float) -> Verdict:
@@ -126,6 +127,18 @@ def _of_market(outcome: Outcome) -> Iterator[Verdict]:
     for run, value in market.live_within(found):
         target = f"p99 delay, {run.streams:,} streams, {run.name}"
         yield _below(target, value, market.LIVE_P99_MS)
+
+
+def _of_runs(outcome: Outcome) -> Iterator[Verdict]:
+    found = outcome.runs
+    if found is None:
+        return
+    for run, delay in runs.words_within(found):
+        yield _below(f"p99 delay of a word, {run.runs} runs at once, {run.name}", delay, runs.WORD_P99_MS)
+    for share, ratio in runs.shares_within(found):
+        met = None if ratio is None else ratio <= runs.SHARE_RATIO
+        target = f"time of an operator with few runs beside one with many / alone, {share.name}"
+        yield Verdict(target=target, value=ratio, wanted=f"at most {runs.SHARE_RATIO:.0f}", met=met)
 
 
 def _below(target: str, value: float | None, bound_ms: float) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -94,9 +94,9 @@ class PeerRun(msgspec.Struct, kw_only=True):
     drain_per_second: float
 
 
-def available(peer: Peer) -> bool:
-    """Whether `make bench-peers` has made the environment of `peer`."""
-    return (ROOT / peer.environment / ".made").exists()
+def available(environment: str) -> bool:
+    """Whether `make bench-peers` has made an environment."""
+    return (ROOT / environment / ".made").exists()
 
 
 def run(peer: Peer, folder: Path, count: int) -> PeerRun:
@@ -113,7 +113,11 @@ def run(peer: Peer, folder: Path, count: int) -> PeerRun:
         enqueue = Series(seconds=sent["seconds"], latencies_ms=sent["latencies_ms"], tasks=count)
         rate = _drain(peer, url, folder, count)
     return PeerRun(
-        name=peer.name, version=_versions(peer), guarantee=peer.guarantee, enqueue=enqueue, drain_per_second=rate
+        name=peer.name,
+        version=versions(peer.environment, peer.packages),
+        guarantee=peer.guarantee,
+        enqueue=enqueue,
+        drain_per_second=rate,
     )
 
 
@@ -147,7 +151,8 @@ def _drain(peer: Peer, url: str, folder: Path, count: int) -> float:
     return (done.count - 1) / (done.last - done.first)
 
 
-def _versions(peer: Peer) -> str:
-    python = str(ROOT / peer.environment / "bin" / "python")
+def versions(environment: str, packages: Sequence[str]) -> str:
+    """Return the versions of distributions in an environment."""
+    python = str(ROOT / environment / "bin" / "python")
     code = "import sys; from importlib.metadata import version; print(*[version(name) for name in sys.argv[1:]])"
-    return subprocess.check_output([python, "-c", code, *peer.packages], text=True, timeout=30).strip()
+    return subprocess.check_output([python, "-c", code, *packages], text=True, timeout=30).strip()

@@ -23,7 +23,7 @@ from gateway.faces.market.statuses import (
 from gateway.times import time_text
 
 _DEFAULT_BRANCH = "main"
-_SHOWN_TASKS = 2048
+_SHOWN_TASKS = 1024
 
 
 def time_or_none(message: Any, name: str) -> str | None:
@@ -222,13 +222,7 @@ def review(made: market_pb2.CreateReviewResponse) -> review_schemas.StoredReview
     )
 
 
-def _revision(found: market_pb2.MarketTask) -> tuple[int, ...]:
-    # The number names a task within one database only; the times tell those of two apart.
-    made, changed = found.created_at, found.updated_at
-    return found.id, found.version, made.seconds, made.nanos, changed.seconds, changed.nanos
-
-
-@cached(LRUCache(_SHOWN_TASKS), key=_revision)
+@cached(LRUCache(_SHOWN_TASKS), key=market_pb2.MarketTask.SerializeToString)
 def _listed(found: market_pb2.MarketTask) -> dict[str, Any]:
     """Return what lists show of a task, not to be changed: they show the same tasks again and again."""
     category = found.category

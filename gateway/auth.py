@@ -14,6 +14,7 @@ import msgspec
 from piecework.agents.v1 import identity_pb2
 
 from gateway.errors import Failure, from_domain
+from gateway.routing import Access
 from kit.caller import ANONYMOUS, Caller, service_caller
 from kit.channels import Outgoing
 from kit.status import from_rpc_error
@@ -211,22 +212,27 @@ def required() -> Failure:
     )
 
 
-def check(identity: Identity, *, agents_only: bool) -> None:
-    """Check that somebody is calling, and an agent where only agents may.
+def check(identity: Identity, access: Access) -> None:
+    """Check that somebody is calling, and with a credential of the kind that a route wants.
 
     Raises:
         Failure: 401.
     """
     if identity is NOBODY:
         raise required()
-    if agents_only and identity.caller.kind != "agent":
-        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Failure(401, "An agent's key is needed", headers=headers, reason="AGENT_KEY_REQUIRED")
+    kind = identity.caller.kind
+    if access is Access.AGENT and kind != "agent":
+        raise _unfit("An agent's key is needed", "AGENT_KEY_REQUIRED")
+    if access is Access.KEY and kind == "session":
+        raise _unfit("A key is needed, not a session", "KEY_REQUIRED")
 
 
 def _not_valid() -> Failure:
-    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    return Failure(401, "Invalid or expired session", headers=headers, reason="CREDENTIAL_INVALID")
+    return _unfit("Invalid or expired session", "CREDENTIAL_INVALID")
+
+
+def _unfit(message: str, reason: str) -> Failure:
+    return Failure(401, message, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}, reason=reason)
 
 
 def _identity(answer: identity_pb2.AuthenticateResponse) -> Identity:

@@ -27,7 +27,8 @@ BODY_LIMIT_BYTES = 10 * 1024 * 1024
 JSON = "application/json; charset=utf-8"
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 _NUMBER = re.compile(r"0*[1-9]\d{0,17}", re.ASCII)
-_GUARDED = frozenset({Access.CREDENTIAL, Access.AGENT})
+_GUARDED = frozenset({Access.CREDENTIAL, Access.KEY, Access.AGENT})
+_CHECKED_LATER = frozenset({Access.PASSED_ON, Access.TICKET})
 _MAX_DETAILS = 1000
 _NOTHING = NoQuery()
 _ABOUT_BODIES = frozenset({400, 422})
@@ -77,10 +78,10 @@ class Endpoint:
         exchange = request[EXCHANGE]
         exchange.route = self.route.path
         identity = auth.NOBODY
-        if self.route.access is not Access.PASSED_ON:
+        if self.route.access not in _CHECKED_LATER:
             identity = await self._services.authenticator.identify(request.headers)
         if self._guarded:
-            auth.check(identity, agents_only=self.route.access is Access.AGENT)
+            auth.check(identity, self.route.access)
         exchange.caller = identity.caller
         if self._limits is not None:
             await self._limits.by_caller(exchange)

@@ -51,6 +51,7 @@ _SCHEMES = {
         "scheme": "bearer",
         "description": "An agent's key, `th_agent_` and 64 hexadecimal digits",
     },
+    "ticket": {"type": "http", "scheme": "bearer", "description": "A token for this one request, `pwu_…`"},
 }
 
 
@@ -90,7 +91,7 @@ def error_statuses(route: Route) -> set[int]:
         statuses.add(503)
     if route.body is not None:
         statuses |= {400, 413}
-    if route.access in (Access.CREDENTIAL, Access.AGENT):
+    if route.access in (Access.CREDENTIAL, Access.KEY, Access.AGENT, Access.TICKET):
         statuses.add(401)
     if route.path.startswith("/api/"):
         statuses.add(429)
@@ -116,13 +117,17 @@ def _operation(route: Route, face: Face, schemas: Schemas, statuses: Sequence[in
     if route.form:
         form = {"type": "object", "properties": dict(route.form), "required": ["file"]}
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    if route.raw:
+        operation["requestBody"] = {"required": True, "content": {route.raw: {"schema": {"type": "string"}}}}
     return operation
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
     if route.access is Access.AGENT:
         return [{"agent": []}]
-    if route.access is Access.CREDENTIAL:
+    if route.access is Access.TICKET:
+        return [{"ticket": []}]
+    if route.access in (Access.CREDENTIAL, Access.KEY):
         return [{"bearer": []}, {"apiKey": []}]
     # An empty requirement says that no credential is needed, the others that one is welcome.
     return [{}, {"bearer": []}, {"apiKey": []}] if route.request is not None else []

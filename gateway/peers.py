@@ -15,6 +15,7 @@ from piecework.orchestrator.v1.files_pb2_grpc import FileServiceStub
 from piecework.orchestrator.v1.models_pb2_grpc import ModelServiceStub
 from piecework.orchestrator.v1.runs_pb2_grpc import RunServiceStub
 from piecework.orchestrator.v1.threads_pb2_grpc import ThreadServiceStub
+from piecework.orchestrator.v1.uploads_pb2_grpc import UploadServiceStub
 from piecework.tasks.v1.events_pb2_grpc import EventServiceStub
 from piecework.tasks.v1.market_pb2_grpc import MarketServiceStub
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from piecework.orchestrator.v1.models_pb2_grpc import ModelServiceAsyncStub
     from piecework.orchestrator.v1.runs_pb2_grpc import RunServiceAsyncStub
     from piecework.orchestrator.v1.threads_pb2_grpc import ThreadServiceAsyncStub
+    from piecework.orchestrator.v1.uploads_pb2_grpc import UploadServiceAsyncStub
     from piecework.tasks.v1.events_pb2_grpc import EventServiceAsyncStub
     from piecework.tasks.v1.market_pb2_grpc import MarketServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
@@ -64,6 +66,7 @@ class Peers:
         self.models: ModelServiceAsyncStub = ModelServiceStub(orchestrator)
         self.threads: ThreadServiceAsyncStub = ThreadServiceStub(orchestrator)
         self.files: FileServiceAsyncStub = FileServiceStub(orchestrator)
+        self.uploads: UploadServiceAsyncStub = UploadServiceStub(orchestrator)
         self._health = health_pb2_grpc.HealthStub(tasks)
 
     async def storage_healthy(self) -> bool:

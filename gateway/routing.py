@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 
 class Access(Enum):
-    """Who may use a route: anybody, whoever has a valid credential, or only agents with their keys.
+    """Who may use a route: anybody, whoever has a valid credential, a key and no session, or an agent's key.
 
     An open route that gets a credential checks it all the same, and acts for whom it names. A route that passes its
-    requests on to other routes leaves that to them.
+    requests on to other routes leaves that to them. A route with a ticket takes a token that its handler checks.
     """
 
     OPEN = "open"
     CREDENTIAL = "credential"
+    KEY = "key"
     AGENT = "agent"
+    TICKET = "ticket"
     PASSED_ON = "passed on"
 
 
@@ -59,6 +61,7 @@ class Route:
         body: the struct of the JSON body; None when there is none.
         form: the JSON Schemas of the parts of a multipart body that the handler reads itself, by name, for the
             documentation.
+        raw: the media type of a body of bytes that the handler reads itself; empty when there is none.
         body_required: whether a request without a body is refused; if not, it counts as an empty object.
         query: the struct of the query.
         places: where a field of path, query or body lies in `request` when not under its own name at the top.
@@ -82,6 +85,7 @@ class Route:
     tag: str = ""
     body: type[msgspec.Struct] | None = None
     form: Mapping[str, Any] = field(default_factory=dict)
+    raw: str = ""
     body_required: bool = True
     query: type[msgspec.Struct] = NoQuery
     places: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from piecework.orchestrator.v1 import files_pb2_grpc, models_pb2_grpc, runs_pb2_grpc, threads_pb2_grpc
+from piecework.orchestrator.v1 import (
+    files_pb2_grpc,
+    models_pb2_grpc,
+    runs_pb2_grpc,
+    threads_pb2_grpc,
+    uploads_pb2_grpc,
+)
 
 from kit.background import Background
 from kit.events.relay import EventRelay
@@ -25,9 +31,11 @@ from services.orchestrator.runs.store.runs import COLLECTION as RUNS
 from services.orchestrator.threads.handlers import ThreadHandlers
 from services.orchestrator.threads.parts import IDEMPOTENT as THREADS_IDEMPOTENT
 from services.orchestrator.threads.parts import ThreadParts
+from services.orchestrator.uploads.handlers import UploadHandlers
+from services.orchestrator.uploads.parts import UploadParts
 
 _PACKAGE = "piecework.orchestrator.v1"
-_SERVICES = ("RunService", "ModelService", "ThreadService", "FileService")
+_SERVICES = ("RunService", "ModelService", "ThreadService", "FileService", "UploadService")
 _IDEMPOTENT = frozenset(
     [f"/{_PACKAGE}.RunService/{method}" for method in RUNS_IDEMPOTENT]
     + [f"/{_PACKAGE}.ThreadService/{method}" for method in THREADS_IDEMPOTENT]
@@ -46,6 +54,7 @@ class OrchestratorApp:
         self.models = ModelParts(resources)
         self.threads = ThreadParts(resources)
         self.files = FileParts(resources)
+        self.uploads = UploadParts(resources, self.files.store)
         self.runs = RunParts(
             resources,
             ModelNeighbour(self.models.service),
@@ -63,18 +72,21 @@ class OrchestratorApp:
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelHandlers(self.models.service), server)
         threads_pb2_grpc.add_ThreadServiceServicer_to_server(ThreadHandlers(self.threads.service), server)
         files_pb2_grpc.add_FileServiceServicer_to_server(FileHandlers(self.files.service), server)
+        uploads_pb2_grpc.add_UploadServiceServicer_to_server(UploadHandlers(self.uploads.service), server)
 
     async def start(self) -> None:
         """Prepare the indexes and start the loops."""
         await self.models.prepare()
         await self.threads.prepare()
         await self.files.prepare()
+        await self.uploads.prepare()
         await self.runs.prepare()
         await self.relay.prepare()  # before the first write: history begins here
-        caring, sweeping = self._leadership("runs"), self._leadership("files")
+        caring, sweeping, forgetting = (self._leadership(name) for name in ("runs", "files", "uploads"))
         self._background.start("orchestrator: relay", self.relay.run)
         self._background.start("orchestrator: caretaker", lambda: caring.run(self.runs.caretaker.run))
         self._background.start("orchestrator: files", lambda: sweeping.run(self.files.sweeper.run))
+        self._background.start("orchestrator: uploads", lambda: forgetting.run(self.uploads.forgetter.run))
         self._background.start("orchestrator: worker", lambda: self.runs.worker.run())
 
     async def stop(self) -> None:

@@ -58,6 +58,8 @@ def of_service(error: DomainError, call: Call) -> Failure:
         return of_edge(from_domain(error))
     message = refusal.message.format_map(_Facts(error.metadata)) or error.message
     headers = from_domain(error).headers if refusal.status in (429, 503) else {}
+    if refusal.status == 401:
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     if error.reason == "QUOTA_EXCEEDED":
         message = QUOTA.get(error.metadata.get("window", ""), QUOTA_OTHER)
         call.exchange.allowance = _used_up(error.metadata)

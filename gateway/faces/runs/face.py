@@ -12,6 +12,7 @@ from gateway.routing import Access, Face
 _MEANINGS = {
     400: "The request cannot be read, or something in it breaks a rule; `errors` says what, all of it at once",
     403: "The credential, the plan or the credits of the operator do not allow this",
+    401: "No key, or one that is not valid (any more); sessions of the queue are none",
     409: "The thing is not in a state that allows this",
     413: "The body or the file is too large",
     415: "A file of a type that is not supported",

@@ -18,6 +18,7 @@ from gateway.faces.runs.generations import Generation
 _SHOWN_CHARACTERS = 600
 _OVER = frozenset({"run.completed", "run.failed", "run.canceled"})
 _ENDED = frozenset({runs_pb2.RUN_STATUS_COMPLETED, runs_pb2.RUN_STATUS_FAILED, runs_pb2.RUN_STATUS_CANCELED})
+_STEERED = "run.steered"
 _encode = msgspec.json.Encoder().encode
 
 HELLO = b": connected\n\n"
@@ -38,6 +39,7 @@ class RunEvent(msgspec.Struct):
     agent_id: int | UnsetType = UNSET
     stage: str | UnsetType = UNSET
     delta: str | UnsetType = UNSET
+    input: schemas.Input | UnsetType = UNSET
     agent_statuses: list[schemas.AgentStatus] | UnsetType = UNSET
     tool_usage: list[schemas.ToolEvent] | UnsetType = UNSET
     pending_approval: schemas.PendingApproval | UnsetType | None = UNSET
@@ -95,6 +97,7 @@ class RunFrames:
             tool_usage=render.tools(run) or UNSET,
             pending_approval=render.approval(run) or None,
             budget_usage=render.budget(run.budget),
+            input=next(iter(render.inputs(run, _SHOWN_CHARACTERS)), UNSET) if kind == _STEERED else UNSET,
         )
         return "progress", event
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
-from piecework.orchestrator.v1 import models_pb2, runs_pb2
+from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.faces.runs import schemas
 from gateway.faces.runs.generations import Generation
@@ -88,6 +88,7 @@ def task_state(run: runs_pb2.Run, client: Generation) -> schemas.TaskState:
         file_ids=list(run.file_ids) or UNSET,
         mock=run.mock or UNSET,
         options=json_object(run.options_json) or UNSET,
+        inputs=inputs(run) or UNSET,
         pending_approval=approval(run),
         budget_usage=budget(run.budget),
     )
@@ -179,6 +180,11 @@ def step_tools(step: runs_pb2.Step) -> list[schemas.ToolEvent]:
     ]
 
 
+def inputs(run: runs_pb2.Run, shown: int | None = None) -> list[schemas.Input]:
+    """Return what was said to a run since it began; long texts are cut to `shown` characters."""
+    return [schemas.Input(_cut(said.input, shown) or "", time_text(said.at), said.actor) for said in run.steering]
+
+
 def approval(run: runs_pb2.Run) -> schemas.PendingApproval | UnsetType:
     """Return what a step of a run asks."""
     if not run.HasField("pending_approval"):
@@ -217,6 +223,7 @@ def trace(run: runs_pb2.Run) -> schemas.TraceAnswer:
         self_eval=checks[-1] if checks else None,
         report=run.result or None,
         artifacts=[],
+        inputs=inputs(run),
         status=_STATUS.get(run.status, "processing"),
         budget=budget(run.budget),
         created_at=time_text(run.created_at),
@@ -248,27 +255,6 @@ def _trace_step(step: runs_pb2.Step) -> schemas.TraceStep:
         ended_at=_time(step, "ended_at"),
         duration_ms=_duration(step),
     )
-
-
-def models(found: models_pb2.ListModelsResponse) -> schemas.Models:
-    """Return the models there are."""
-    options = [
-        schemas.ModelOption(
-            id=model.id,
-            label=model.label,
-            badge=model.badge,
-            context_length=model.context_length,
-            input_credits_per_1k=model.input_credits_per_1k,
-            output_credits_per_1k=model.output_credits_per_1k,
-            requires_paid_plan=model.paid,
-            description=model.description or UNSET,
-            usage_multiple=model.usage_multiple or UNSET,
-            reasoning_effort_levels=list(model.reasoning_effort_levels) or UNSET,
-            default_reasoning_effort=model.default_reasoning_effort or UNSET,
-        )
-        for model in found.models
-    ]
-    return schemas.Models(bool(options), found.default_model_id, options)
 
 
 def json_object(text: str) -> dict[str, Any]:

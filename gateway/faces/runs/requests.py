@@ -56,12 +56,37 @@ class NewThread(LenientBody):
     metadata: dict[str, Any] | UnsetType | None = UNSET
 
 
+class NewUpload(LenientBody):
+    """A file whose bytes will be sent with a token; `bytes` is how many they are, if that is known."""
+
+    filename: str
+    purpose: Text = UNSET
+    mime_type: Text = UNSET
+    bytes: int | UnsetType | None = UNSET
+
+
+class SentUpload(LenientBody):
+    """An upload whose bytes were sent; what was said of it with the token holds, whatever is repeated here."""
+
+    file_id: str
+    pathname: Text = UNSET
+    filename: Text = UNSET
+    purpose: Text = UNSET
+    mime_type: Text = UNSET
+
+
 class ApprovalAnswer(LenientBody):
     """What the operator says to a step that asked."""
 
     approved: bool
     result: str | UnsetType | None = UNSET
     error: str | UnsetType | None = UNSET
+
+
+class SteeringInput(LenientBody):
+    """What the operator says to a run under way."""
+
+    input: str
 
 
 class NewApiKey(LenientBody):

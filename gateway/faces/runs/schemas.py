@@ -62,6 +62,14 @@ class BudgetUsage(msgspec.Struct, rename="camel"):
     remaining_credits: int | UnsetType = UNSET
 
 
+class Input(msgspec.Struct):
+    """What was said to a run while it was under way."""
+
+    input: str
+    at: str
+    by: str
+
+
 class TaskOutcome(msgspec.Struct, rename="camel"):
     """How a run stands, as every client reads it."""
 
@@ -88,6 +96,7 @@ class TaskState(TaskOutcome):
     file_ids: list[str] | UnsetType = UNSET
     mock: bool | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
+    inputs: list[Input] | UnsetType = UNSET
     pending_approval: PendingApproval | UnsetType = UNSET
     budget_usage: BudgetUsage | UnsetType = UNSET
 
@@ -156,6 +165,7 @@ class Trace(msgspec.Struct):
     self_eval: str | None
     report: str | None
     artifacts: list[str]
+    inputs: list[Input]
     status: Status
     budget: BudgetUsage
     created_at: str

@@ -95,6 +95,26 @@ class Attachment(msgspec.Struct):
     size: int
 
 
+class UploadTicket(msgspec.Struct):
+    """How the bytes of a file are to be sent: `PUT` to `upload_url`; `expires_at` in seconds since 1970."""
+
+    file_id: str
+    upload_url: str
+    upload_token: str
+    pathname: str
+    expires_at: int
+    max_bytes: int
+
+
+class ReceivedUpload(msgspec.Struct):
+    """Bytes that have come, to be completed."""
+
+    file_id: str
+    pathname: str
+    bytes: int
+    mime_type: str
+
+
 class StoredFiles(msgspec.Struct):
     """A page of files, newest first."""
 

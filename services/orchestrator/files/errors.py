@@ -23,10 +23,8 @@ class FileEmpty(InvalidInput):
 class FileTooLarge(InvalidInput):
     """More bytes than a file may have."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "FILE_TOO_LARGE", f"A file has at most {MAX_FILE_BYTES} bytes", metadata={"limit": str(MAX_FILE_BYTES)}
-        )
+    def __init__(self, limit: int = MAX_FILE_BYTES) -> None:
+        super().__init__("FILE_TOO_LARGE", f"The file may have {limit} bytes", metadata={"limit": str(limit)})
 
 
 class FileTypeUnsupported(InvalidInput):

@@ -75,7 +75,7 @@ class FileService:
         file_id, filename = f"file-{new_id()}", clean_filename(new.filename)
         try:
             async with asyncio.timeout(UPLOAD_SECONDS), self._store.upload(file_id, operator_id) as upload:
-                size, kind = await _transfer(chunks, Sniffer(filename, new.mime_type), upload.write)
+                size, kind = await transfer(chunks, Sniffer(filename, new.mime_type), upload.write)
                 file = File(
                     id=file_id,
                     operator_id=operator_id,
@@ -158,15 +158,22 @@ class FileService:
         return file
 
 
-async def _transfer(
-    chunks: AsyncIterator[bytes], sniffer: Sniffer, write: Callable[[bytes], Awaitable[None]]
+async def transfer(
+    chunks: AsyncIterator[bytes],
+    sniffer: Sniffer,
+    write: Callable[[bytes], Awaitable[None]],
+    limit: int = MAX_FILE_BYTES,
 ) -> tuple[int, str]:
-    """Write what comes; return how much it was, and what it is."""
+    """Write what comes; return how much it was, and what it is.
+
+    Raises:
+        FileEmpty, FileTooLarge, FileTypeUnsupported: it cannot be a file.
+    """
     size = 0
     async for chunk in chunks:
         size += len(chunk)
-        if size > MAX_FILE_BYTES:
-            raise FileTooLarge
+        if size > limit:
+            raise FileTooLarge(limit)
         sniffer.add(chunk)
         _require_supported(sniffer.early())
         await write(chunk)

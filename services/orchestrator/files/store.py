@@ -66,9 +66,13 @@ class Upload:
             StorageQuotaExceeded: its operator has no room for it.
             UploadExpired: it was given up meanwhile.
         """
+        await self.flush()
+        await self._store.admit(file, quota)
+
+    async def flush(self) -> None:
+        """Store what has not filled a chunk."""
         if self._rest:
             await self._flush(len(self._rest))
-        await self._store.admit(file, quota)
 
     async def _flush(self, size: int) -> None:
         await self._store.add_chunk(self._file_id, self._number, bytes(self._rest[:size]))
@@ -215,9 +219,22 @@ class FileStore:
         group = {"_id": "$metadata.category", "size": {"$sum": "$length"}, "count": {"$sum": 1}}
         cursor = await self._files.aggregate([{"$match": {"metadata.operator_id": operator_id}}, {"$group": group}])
         found = {each["_id"]: Usage(each["_id"], each["size"], each["count"]) for each in await cursor.to_list()}
-        pending = await self._open.count_documents({"operator_id": operator_id, "given_up": None})
-        found[PENDING] = Usage(PENDING, 0, pending)
+        found[PENDING] = await self.pending(operator_id)
         return [found.get(category, Usage(category)) for category in CATEGORIES]
+
+    @translated()
+    async def pending(self, operator_id: int) -> Usage:
+        """Return what an operator's uploads take that are no files yet; the size of those under way is not known."""
+        group = {"_id": None, "size": {"$sum": "$size"}, "count": {"$sum": 1}}
+        mine = {"operator_id": operator_id, "given_up": None}
+        for found in await (await self._open.aggregate([{"$match": mine}, {"$group": group}])).to_list():
+            return Usage(PENDING, found["size"], found["count"])
+        return Usage(PENDING)
+
+    @translated()
+    async def keep_open(self, file_id: str, size: int) -> None:
+        """Note that all bytes of an upload have come; they are kept for a while, until it is made a file."""
+        await self._open.update_one({"_id": file_id}, {"$set": {"size": size, "since": self._clock.now()}})
 
     @translated()
     async def text(self, file: File) -> str | None:

@@ -78,6 +78,7 @@ def to_run(run: Run) -> pb.Run:
         file_ids=run.file_ids,
         mock=run.mock,
         options_json=run.options_json,
+        steering=[pb.Steering(input=said.input, at=to_timestamp(said.at), actor=said.actor) for said in run.steering],
         not_stopped_step_ids=[step.id for step in run.steps if step.is_stopping],
         created_at=to_timestamp(run.created_at),
         updated_at=to_timestamp(run.updated_at),

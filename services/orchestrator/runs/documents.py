@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from kit.events.model import change_document
 from services.orchestrator.runs.model import ABANDONED, ACTIVE, CREATING, QUEUED, RUNNING, Run, RunEvent, Step
+from services.orchestrator.runs.steering import STEERED
 
 # Larger results are not in events: who watches reads them from the run, where they never change.
 MAX_EVENT_RESULT = 16_384
@@ -68,7 +69,7 @@ def to_update(before: Run, after: Run, event: RunEvent | None) -> dict[str, Any]
 
 def to_change(run: Run, event: RunEvent) -> dict[str, Any]:
     """Return what the event of a change says: the run without what never changes, and one step in full."""
-    shown = msgspec.to_builtins(_shown(run, event.step_id), builtin_types=_NATIVE)
+    shown = msgspec.to_builtins(_shown(run, event), builtin_types=_NATIVE)
     return change_document(
         event_type=event.type,
         stream=stream_of(run.id),
@@ -99,10 +100,12 @@ def stream_of(run_id: str) -> str:
     return f"run:{run_id}"
 
 
-def _shown(run: Run, step_id: str) -> Run:
-    steps = tuple(_brief(step, in_full=step.id == step_id) for step in run.steps)
+def _shown(run: Run, event: RunEvent) -> Run:
+    steps = tuple(_brief(step, in_full=step.id == event.step_id) for step in run.steps)
     result = run.result if len(run.result) <= MAX_EVENT_RESULT else ""
-    return replace(run, prompt="", options_json="", file_ids=(), idempotency=None, result=result, steps=steps)
+    said = run.steering[-1:] if event.type == STEERED else ()
+    run = replace(run, prompt="", options_json="", file_ids=(), idempotency=None, steering=said)
+    return replace(run, result=result, steps=steps)
 
 
 def _brief(step: Step, *, in_full: bool) -> Step:

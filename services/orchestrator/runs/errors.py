@@ -15,6 +15,17 @@ def not_awaiting_approval(run_id: str) -> WrongState:
     return WrongState("NOT_AWAITING_APPROVAL", "The run is not awaiting approval", metadata={"run_id": run_id})
 
 
+def not_active(run_id: str) -> WrongState:
+    """The run is over."""
+    return WrongState("NOT_ACTIVE", "The run is over", metadata={"run_id": run_id})
+
+
+def too_many_inputs(run_id: str, limit: int) -> WrongState:
+    """As much was said to the run as it takes."""
+    facts = {"run_id": run_id, "limit": str(limit)}
+    return WrongState("TOO_MANY_INPUTS", f"A run takes {limit} inputs while it is under way", metadata=facts)
+
+
 def model_not_in_plan(model_id: str) -> PermissionDenied:
     """The model needs a plan that is paid for."""
     message = f'model "{model_id}" requires a Pro or Super subscription'

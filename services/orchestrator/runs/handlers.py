@@ -62,6 +62,12 @@ class RunHandlers(rpc.RunServiceServicer):
         run = await self._runs.answer(current_caller(), request.run_id, request.result, approved=request.approved)
         return pb.AnswerApprovalResponse(run=to_run(run))
 
+    async def SteerRun(self, request: pb.SteerRunRequest, context: Context) -> pb.SteerRunResponse:
+        """Say something to a run under way."""
+        key = current_idempotency_key()
+        run = await self._runs.steer(current_caller(), request.run_id, request.input, key)
+        return pb.SteerRunResponse(run=to_run(run))
+
     async def WatchRun(self, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[pb.WatchRunResponse]:
         """Stream what happens in a run."""
         after_seq = request.after_seq if request.HasField("after_seq") else None

@@ -63,6 +63,15 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
     metadata_json: str = ""
 
 
+class Steering(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an operator said while the run was under way; `key` names the call that brought it."""
+
+    input: str
+    at: datetime
+    actor: str
+    key: str | None = None
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A piece of work within a run.
 
@@ -131,6 +140,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         model_id: the model of steps that have no other.
         limit: credits that are held; 0 when nothing is, and nothing may be spent.
         exhausted: whether the budget was too small for a step.
+        steering: what was said to it since it began.
         approve_tools: tools that need the operator's approval.
         deadline_at: when it ends by itself.
         left_ms: how much of its time was left when it began to wait for an approval.
@@ -164,6 +174,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silent: bool = False
     quick: bool = False
     options_json: str = ""
+    steering: tuple[Steering, ...] = ()
     approve_tools: tuple[str, ...] = ()
     left_ms: int = 0
     ended_at: datetime | None = None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from services.orchestrator.runs.service.ports import Files, Models, Threads
 
 # Methods that take an idempotency key.
-IDEMPOTENT = ("StartRun",)
+IDEMPOTENT = ("StartRun", "SteerRun")
 WAKEUP_CHANNEL = "piecework:runs"
 
 

@@ -15,6 +15,7 @@ from services.orchestrator.models.tokens import estimate_tokens
 from services.orchestrator.runs.flow import answer_of, successes
 from services.orchestrator.runs.model import AGENT, DECOMPOSE, SYNTHESIS, Run, Step, Turn
 from services.orchestrator.runs.roles import ROLES, templated_question
+from services.orchestrator.runs.steering import steered
 
 # What synthesis reads of all answers together.
 MAX_SYNTHESIS_CHARS = 24_000
@@ -36,7 +37,8 @@ class Context(msgspec.Struct, frozen=True):
 
 def messages_for(run: Run, step: Step, context: Context, max_tokens: int) -> list[ChatMessage]:
     """Return what the model of a step is told; history and files are cut so that all fits into `max_tokens`."""
-    prompt = clipped(run.prompt, max_tokens - _FRAME)
+    said = steered(run, max_tokens)
+    prompt = clipped(run.prompt, max_tokens - _FRAME - estimate_tokens(said)) + said
     if step.kind == DECOMPOSE:
         return [ChatMessage(SYSTEM, _decomposing(len(run.agents))), ChatMessage(USER, prompt)]
     if step.kind == AGENT:
@@ -89,7 +91,8 @@ def _decomposing(agents: int) -> str:
 def _agent(run: Run, step: Step, context: Context, max_tokens: int) -> list[ChatMessage]:
     system = f"You are the {step.role} of a team. {ROLES.get(step.role, '')} {_DATA}{context.tools}"
     asked = step.question if step.question == run.prompt else f"{run.prompt}\n\nYour part: {step.question}"
-    asked = clipped(asked, max_tokens - _FRAME)
+    steering = steered(run, max_tokens)
+    asked = clipped(asked, max_tokens - _FRAME - estimate_tokens(steering)) + steering
     said = [ChatMessage(turn.role, turn.content) for turn in step.turns]
     left = max_tokens - sum(estimate_tokens(text) + 16 for text in (system, asked, *(each.content for each in said)))
     files = _files(context.files, left // 2)

@@ -24,8 +24,11 @@ _BODIES: dict[str, Any] = {
     "startThreadRun": {"prompt": "x", "options": MOCK},
     "createThread": {"title": "x"},
     "approveTask": {"approved": True},
+    "steerTask": {"input": "x"},
     "createKey": {},
     "revokeNamedKey": {"keyId": "{keyId}"},
+    "createUpload": {"filename": "x.txt"},
+    "completeUpload": {"file_id": "{fileId}"},
 }
 # These touch nothing but what is the caller's own.
 _OWN = {
@@ -34,6 +37,7 @@ _OWN = {
     "listThreads",
     "uploadAttachment",
     "uploadFile",
+    "createUpload",
     "listFiles",
     "getStorage",
     "listActiveTasks",
@@ -61,6 +65,8 @@ def _request(route: Route, ids: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         }
     elif route.form:
         options["data"] = aiohttp.FormData({"file": "x"})
+    elif route.raw:
+        options["data"] = b"x"
     return route.path.format(**ids), options
 
 
@@ -71,18 +77,21 @@ async def owner(site: Site) -> Runner:
 
 
 @pytest.fixture(scope="module")
-async def things(owner: Runner) -> dict[str, Any]:
-    """A run under way, a thread, a file and a key of the owner."""
+async def things(site: Site, owner: Runner) -> dict[str, Any]:
+    """A run under way, a thread, a file and a key of the owner, and a session in a project of its."""
     thread = await owner.post("/api/developer/threads", {"title": _SECRET})
     file = good(await owner.upload(_SECRET.encode(), "secret.txt"))
     task_id = await owner.start(f"[[mock delay=60]] {_SECRET}")
     keys = await owner.get("/api/developer/keys")
+    body = {"name": "place-of-sessions", "description": "x"}
+    project = await site.send("POST", "/api/projects", key=owner.key, json=body)
     return {
         "taskId": task_id,
         "runId": task_id.removeprefix("task_"),
         "threadId": thread["id"],
         "fileId": file["id"],
         "keyId": keys["keys"][0]["keyId"],
+        "session": (await site.login(project.data["id"]))["token"],
     }
 
 
@@ -105,8 +114,21 @@ async def test_nobody_without_a_key(site: Site, things: dict[str, Any], route: R
         headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
         reply = await site.send(route.method, path, key=None, headers=headers, **options)
         text = refused(reply, 401, "UNAUTHORIZED")
-        assert text == ("Invalid or missing API key" if key else "Unauthorized")
+        assert text in (("Invalid or missing API key", "Invalid or expired upload token") if key else ("Unauthorized",))
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("route", _GUARDED, ids=_name)
+async def test_no_session_of_the_queue(site: Site, owner: Runner, things: dict[str, Any], route: Route) -> None:
+    before = await _state(owner, things)
+    path, options = _request(route, things)
+    reply = await site.send(route.method, path, key=things["session"], **options)
+    refused(reply, 401, "UNAUTHORIZED")
+    assert await _state(owner, things) == before
+
+
+async def test_a_session_may_read_what_everybody_may(site: Site, things: dict[str, Any]) -> None:
+    assert (await site.send("GET", "/api/v1/models", key=things["session"])).status == 200
 
 
 @pytest.mark.parametrize("route", [route for route in _GUARDED if plain(route) not in _OWN], ids=_name)
@@ -116,7 +138,7 @@ async def test_nobody_of_another_operator(
     before = await _state(owner, things)
     path, options = _request(route, things)
     reply = await bystander.send(route.method, path, **options)
-    assert reply.status in (403, 404), (route.name, reply.status, reply.text)
+    assert reply.status in ((401,) if route.access is Access.TICKET else (403, 404)), (route.name, reply.text)
     assert _SECRET not in reply.text
     assert await _state(owner, things) == before
 

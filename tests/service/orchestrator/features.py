@@ -1,4 +1,4 @@
-"""Hosts models, threads and files, each from its own parts, and calls them through their stubs."""
+"""Hosts models, threads, files and uploads, each from its own parts, and calls them through their stubs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
-from piecework.orchestrator.v1 import files_pb2_grpc, models_pb2_grpc, threads_pb2_grpc
+from piecework.orchestrator.v1 import files_pb2_grpc, models_pb2_grpc, threads_pb2_grpc, uploads_pb2_grpc
 from pymongo import AsyncMongoClient
 
 from kit.caller import MARKET, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
@@ -29,6 +29,8 @@ from services.orchestrator.models.handlers import ModelHandlers
 from services.orchestrator.models.parts import ModelParts
 from services.orchestrator.threads.handlers import ThreadHandlers
 from services.orchestrator.threads.parts import IDEMPOTENT, ThreadParts
+from services.orchestrator.uploads.handlers import UploadHandlers
+from services.orchestrator.uploads.parts import UploadParts
 from tests.service.hosting import LateChannels, host_for
 
 OWNER = Caller(kind="operator", operator_id=1, scopes=OPERATOR_SCOPES)
@@ -41,7 +43,7 @@ _KEY = "the key of an installation of tests"
 
 
 class Features:
-    """One replica of the three features."""
+    """One replica of the four features."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Features:
         self.database = resources.database("orchestrator")
         self.model_parts, self.thread_parts = ModelParts(resources), ThreadParts(resources)
         self.file_parts = FileParts(resources)
+        self.upload_parts = UploadParts(resources, self.file_parts.store)
         methods = frozenset(f"/piecework.orchestrator.v1.ThreadService/{method}" for method in IDEMPOTENT)
         idempotency = IdempotencyInterceptor(IdempotencyStore(self.database, clock), methods)
         self.host = host_for([Registration(self._register, [])], signer, idempotency)
@@ -67,14 +70,16 @@ class Features:
         self.models: Any = models_pb2_grpc.ModelServiceStub(channel)
         self.threads: Any = threads_pb2_grpc.ThreadServiceStub(channel)
         self.files: Any = files_pb2_grpc.FileServiceStub(channel)
+        self.uploads: Any = uploads_pb2_grpc.UploadServiceStub(channel)
 
     def _register(self, server: Any) -> None:
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelHandlers(self.model_parts.service), server)
         threads_pb2_grpc.add_ThreadServiceServicer_to_server(ThreadHandlers(self.thread_parts.service), server)
         files_pb2_grpc.add_FileServiceServicer_to_server(FileHandlers(self.file_parts.service), server)
+        uploads_pb2_grpc.add_UploadServiceServicer_to_server(UploadHandlers(self.upload_parts.service), server)
 
     async def start(self) -> None:
-        for parts in (self.model_parts, self.thread_parts, self.file_parts):
+        for parts in (self.model_parts, self.thread_parts, self.file_parts, self.upload_parts):
             await parts.prepare()
         await IdempotencyStore(self.database, self.clock).prepare()
         await self.host.start()

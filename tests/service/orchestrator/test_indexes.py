@@ -10,15 +10,17 @@ import redis.asyncio
 from piecework.orchestrator.v1 import files_pb2, threads_pb2
 
 from kit import mongo
+from kit.caller import Caller
 from kit.clock import ManualClock
 from kit.settings import Settings
+from services.orchestrator.files.model import NewFile
 from tests.service.orchestrator.features import OWNER, STRANGER, Features, running
 from tests.service.orchestrator.files.samples import download, upload
 from tests.service.orchestrator.threads.test_runs_in_threads import FinishedRun
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.test_indexes import explainable, stages
 
-COLLECTIONS = ("threads", "messages", "uploads.files", "uploads.chunks", "uploads_open", "storage")
+COLLECTIONS = ("threads", "messages", "uploads.files", "uploads.chunks", "uploads_open", "uploads_announced", "storage")
 # What a transaction adds to its commands.
 OF_TRANSACTIONS = ("startTransaction", "autocommit", "allowDiskUse")
 
@@ -67,8 +69,22 @@ async def use_files(features: Features) -> None:
         await service.texts(caller.operator_id, [made[0].id])
         await download(features, made[0].id, caller)
         await features.call(features.files.DeleteFile, files_pb2.DeleteFileRequest(file_id=made[0].id), caller)
+        await use_uploads(features, caller)
     features.pass_time(days=1)
     await features.file_parts.sweeper.sweep()
+    await features.upload_parts.forgetter.forget()
+
+
+async def use_uploads(features: Features, caller: Caller) -> None:
+    service = features.upload_parts.service
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"text"
+
+    announced = [await service.create(caller, NewFile("a.txt"), 0) for _ in range(20)]
+    for made, token in announced[:5]:
+        await service.send(made.id, token, content())
+        await service.complete(caller, made.id, "")
 
 
 async def test_no_query_reads_a_whole_collection(watched: Features, commands: CommandRecorder) -> None:

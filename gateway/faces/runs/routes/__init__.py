@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.faces.runs.quota import Quotas
-from gateway.faces.runs.routes import account, control, files, models, runs, stream, threads
+from gateway.faces.runs.routes import account, control, files, models, runs, stream, threads, uploads
 from gateway.faces.runs.routes.table import NEW_BASE, OLD_BASE, Rows
 from gateway.routing import Route
 
@@ -24,5 +24,5 @@ CHAPTERS = ("Runs", "Live runs", "Runs under way", "Threads", "Files", "Models",
 def routes(quotas: Quotas) -> tuple[Route, ...]:
     """Return the whole table, the most travelled first."""
     rows = Rows(quotas)
-    chapters = (runs, stream, threads, files, models, control, account)
+    chapters = (runs, stream, threads, files, uploads, models, control, account)
     return tuple(route for chapter in chapters for route in chapter.routes(rows))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.call import Call
+from gateway.errors import Detail
 from gateway.faces.runs import render, schemas
+from gateway.faces.runs.errors import invalid
 from gateway.faces.runs.generations import Generation
-from gateway.faces.runs.requests import ActivePage, ApprovalAnswer
+from gateway.faces.runs.requests import ActivePage, ApprovalAnswer, SteeringInput
 from gateway.faces.runs.routes.table import READ, WRITE, Rows
 from gateway.routing import Route
+from gateway.shape import shown
 
 TASKS = "/api/v1/tasks"
 ID_PREFIX = "task_"
@@ -31,6 +34,15 @@ async def approve(call: Call) -> schemas.TaskEnded:
     message.result = next((text for text in (body.result, body.error) if isinstance(text, str)), "")
     answered: runs_pb2.AnswerApprovalResponse = await call.send(call.peers.runs.AnswerApproval, message)
     return render.task_ended(answered.run)
+
+
+async def steer(call: Call) -> schemas.TaskEnded:
+    """Say something to a run under way."""
+    body: SteeringInput = call.body
+    if not body.input.strip():
+        raise invalid([Detail("input", "must be a non-empty string", shown(body.input))])
+    steered: runs_pb2.SteerRunResponse = await call.send(call.peers.runs.SteerRun, _named(call))
+    return render.task_ended(steered.run)
 
 
 async def get_trace(call: Call) -> schemas.TraceAnswer:
@@ -84,6 +96,21 @@ def _changes(rows: Rows) -> list[Route]:
             body=ApprovalAnswer,
             errors=WRITE,
             **tag,
+        ),
+        *rows.at(
+            [f"{_TASK}/steer"],
+            "POST",
+            "steerTask",
+            "Say something to a run under way",
+            steer,
+            answer=schemas.TaskEnded,
+            request=runs_pb2.SteerRunRequest,
+            body=SteeringInput,
+            errors=WRITE,
+            idempotent=True,
+            **tag,
+            description="Agents that have not begun yet hear of it, those that use tools with their next question to "
+            "the model, and so do those who join and check the answers.",
         ),
     ]
 

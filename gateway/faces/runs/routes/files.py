@@ -20,9 +20,9 @@ from gateway.faces.runs.upload import Upload, received
 from gateway.routing import Route
 
 _UPLOAD_SECONDS = 60.0
-_LISTS = (*(f"{base}/files" for base in BASES), "/api/v1/files")
+LISTS = (*(f"{base}/files" for base in BASES), "/api/v1/files")
 ATTACHMENTS = ("/api/v1/attachments", "/api/attachments")
-_PATHS = tuple(f"{path}/{{fileId}}" for path in _LISTS)
+_PATHS = tuple(f"{path}/{{fileId}}" for path in LISTS)
 _FORM = {
     "file": {"type": "string", "format": "binary", "description": "The file, at most 10 MiB"},
     "purpose": {"type": "string", "default": "assistants", "maxLength": 100},
@@ -107,7 +107,7 @@ def routes(rows: Rows) -> list[Route]:
 def _uploads(rows: Rows) -> list[Route]:
     return [
         *rows.at(
-            _LISTS,
+            LISTS,
             "POST",
             "uploadFile",
             "Store a file that runs may read",
@@ -136,7 +136,7 @@ def _uploads(rows: Rows) -> list[Route]:
 def _lists(rows: Rows) -> list[Route]:
     return [
         *rows.at(
-            _LISTS,
+            LISTS,
             "GET",
             "listFiles",
             "List files, newest first",

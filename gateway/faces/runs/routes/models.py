@@ -5,7 +5,7 @@ from __future__ import annotations
 from piecework.orchestrator.v1 import models_pb2
 
 from gateway.call import Call
-from gateway.faces.runs import render, schemas
+from gateway.faces.runs import model_render, schemas
 from gateway.faces.runs.routes.table import Rows
 from gateway.routing import Access, Route
 
@@ -15,7 +15,7 @@ PATH = "/api/v1/models"
 async def list_models(call: Call) -> schemas.Models:
     """List the models."""
     found: models_pb2.ListModelsResponse = await call.send(call.peers.models.ListModels)
-    return render.models(found)
+    return model_render.models(found)
 
 
 def routes(rows: Rows) -> list[Route]:

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.call import Call
 from gateway.faces.runs.quota import Quotas
 from gateway.faces.runs.requests import AnyRunsQuery
-from gateway.routing import Handler, Route
+from gateway.routing import Access, Handler, Route
 
 NEW_BASE = "/api/v1/developer"
 OLD_BASE = "/api/developer"
@@ -40,6 +40,8 @@ class Rows:
     ) -> list[Route]:
         """Return a row for each path; the first is the one that the documentation names without a number."""
         more.setdefault("query", AnyRunsQuery)
+        # A queue session, which anybody who knows a project may open, is no key to what was said in private.
+        more.setdefault("access", Access.KEY)
         told = self._told(handler)
         return [
             Route(method, path, name if not number else f"{name}{number + 1}", summary, told, guard=self._guard, **more)

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$piecework/orchestrator/v1/runs.proto\x12\x19piecework.orchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x01\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\x12\x0f\n\x07success\x18\x04 \x01(\x08\x12\x16\n\x0eresult_preview\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x05\"\xea\x03\n\x04Step\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x04kind\x18\x02 \x01(\x0e\x32#.piecework.orchestrator.v1.StepKind\x12\x13\n\x0b\x61gent_index\x18\x03 \x01(\x05\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x33\n\x05state\x18\x06 \x01(\x0e\x32$.piecework.orchestrator.v1.StepState\x12\x10\n\x08question\x18\x07 \x01(\t\x12\x0e\n\x06result\x18\x08 \x01(\t\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08progress\x18\n \x01(\x01\x12\x11\n\ttokens_in\x18\x0b \x01(\x03\x12\x12\n\ntokens_out\x18\x0c \x01(\x03\x12\x14\n\x0c\x63ost_credits\x18\r \x01(\x03\x12\x37\n\ntool_calls\x18\x0e \x03(\x0b\x32#.piecework.orchestrator.v1.ToolCall\x12\x10\n\x08\x61ttempts\x18\x0f \x01(\x05\x12.\n\nstarted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x12 \x01(\x03\"x\n\x08\x41pproval\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x12\n\nagent_name\x18\x04 \x01(\t\x12\x10\n\x08patterns\x18\x05 \x03(\t\x12\x15\n\rmetadata_json\x18\x06 \x01(\t\"c\n\x06\x42udget\x12\x15\n\rlimit_credits\x18\x01 \x01(\x03\x12\x15\n\rspent_credits\x18\x02 \x01(\x03\x12\x18\n\x10reserved_credits\x18\x03 \x01(\x03\x12\x11\n\texhausted\x18\x04 \x01(\x08\"\xfc\x04\n\x03Run\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0boperator_id\x18\x02 \x01(\x03\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x34\n\x06status\x18\x05 \x01(\x0e\x32$.piecework.orchestrator.v1.RunStatus\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0e\n\x06result\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12\x10\n\x08warnings\x18\t \x03(\t\x12.\n\x05steps\x18\n \x03(\x0b\x32\x1f.piecework.orchestrator.v1.Step\x12\x31\n\x06\x62udget\x18\x0b \x01(\x0b\x32!.piecework.orchestrator.v1.Budget\x12=\n\x10pending_approval\x18\x0c \x01(\x0b\x32#.piecework.orchestrator.v1.Approval\x12\x11\n\tthread_id\x18\r \x01(\x03\x12\x12\n\nmessage_id\x18\x0e \x01(\x03\x12\x10\n\x08\x66ile_ids\x18\x0f \x03(\t\x12\x0c\n\x04mock\x18\x10 \x01(\x08\x12\x14\n\x0coptions_json\x18\x11 \x01(\t\x12\x1c\n\x14not_stopped_step_ids\x18\x12 \x03(\t\x12.\n\ncreated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x16 \x01(\x03\"\xcb\x03\n\x0fStartRunRequest\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90N\x12\x1a\n\x08model_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1e\n\x0b\x61gent_count\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x00\x12\r\n\x05quick\x18\x04 \x01(\x08\x12\x0c\n\x04mock\x18\x05 \x01(\x08\x12\x0e\n\x06silent\x18\x06 \x01(\x08\x12%\n\x0e\x62udget_credits\x18\x07 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03(\x00\x12Y\n\x0brole_models\x18\x08 \x03(\x0b\x32:.piecework.orchestrator.v1.StartRunRequest.RoleModelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10\x12#\n\tagent_ids\x18\t \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01\x12\x1c\n\x08\x66ile_ids\x18\n \x03(\tB\n\xbaH\x07\x92\x01\x04\x10\x14\x18\x01\x12\x1a\n\tthread_id\x18\x0b \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0coptions_json\x18\x0c \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10\x1a\x31\n\x0fRoleModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x10StartRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"*\n\rGetRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x0eGetRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"U\n\x0fListRunsRequest\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"P\n\x10ListRunsResponse\x12,\n\x04runs\x18\x01 \x03(\x0b\x32\x1e.piecework.orchestrator.v1.Run\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"@\n\x11\x43\x61ncelRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"_\n\x15\x41nswerApprovalRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x10\n\x08\x61pproved\x18\x02 \x01(\x08\x12\x19\n\x06result\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\"E\n\x16\x41nswerApprovalResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"[\n\x0fWatchRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xa2\x01\n\x10WatchRunResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12+\n\x03run\x18\x03 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xae\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15RUN_STATUS_PROCESSING\x10\x01\x12 \n\x1cRUN_STATUS_AWAITING_APPROVAL\x10\x02\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x03\x12\x15\n\x11RUN_STATUS_FAILED\x10\x04\x12\x17\n\x13RUN_STATUS_CANCELED\x10\x05*\x86\x01\n\x08StepKind\x12\x19\n\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13STEP_KIND_DECOMPOSE\x10\x01\x12\x13\n\x0fSTEP_KIND_AGENT\x10\x02\x12\x17\n\x13STEP_KIND_SYNTHESIS\x10\x03\x12\x18\n\x14STEP_KIND_VALIDATION\x10\x04*\xc2\x01\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STEP_STATE_QUEUED\x10\x01\x12\x16\n\x12STEP_STATE_RUNNING\x10\x02\x12\x18\n\x14STEP_STATE_COMPLETED\x10\x03\x12\x15\n\x11STEP_STATE_FAILED\x10\x04\x12\x17\n\x13STEP_STATE_CANCELED\x10\x05\x12 \n\x1cSTEP_STATE_AWAITING_APPROVAL\x10\x06\x32\xfb\x04\n\nRunService\x12\x63\n\x08StartRun\x12*.piecework.orchestrator.v1.StartRunRequest\x1a+.piecework.orchestrator.v1.StartRunResponse\x12]\n\x06GetRun\x12(.piecework.orchestrator.v1.GetRunRequest\x1a).piecework.orchestrator.v1.GetRunResponse\x12\x63\n\x08ListRuns\x12*.piecework.orchestrator.v1.ListRunsRequest\x1a+.piecework.orchestrator.v1.ListRunsResponse\x12\x66\n\tCancelRun\x12+.piecework.orchestrator.v1.CancelRunRequest\x1a,.piecework.orchestrator.v1.CancelRunResponse\x12u\n\x0e\x41nswerApproval\x12\x30.piecework.orchestrator.v1.AnswerApprovalRequest\x1a\x31.piecework.orchestrator.v1.AnswerApprovalResponse\x12\x65\n\x08WatchRun\x12*.piecework.orchestrator.v1.WatchRunRequest\x1a+.piecework.orchestrator.v1.WatchRunResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$piecework/orchestrator/v1/runs.proto\x12\x19piecework.orchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x01\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\x12\x0f\n\x07success\x18\x04 \x01(\x08\x12\x16\n\x0eresult_preview\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x05\"\xea\x03\n\x04Step\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x04kind\x18\x02 \x01(\x0e\x32#.piecework.orchestrator.v1.StepKind\x12\x13\n\x0b\x61gent_index\x18\x03 \x01(\x05\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x33\n\x05state\x18\x06 \x01(\x0e\x32$.piecework.orchestrator.v1.StepState\x12\x10\n\x08question\x18\x07 \x01(\t\x12\x0e\n\x06result\x18\x08 \x01(\t\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08progress\x18\n \x01(\x01\x12\x11\n\ttokens_in\x18\x0b \x01(\x03\x12\x12\n\ntokens_out\x18\x0c \x01(\x03\x12\x14\n\x0c\x63ost_credits\x18\r \x01(\x03\x12\x37\n\ntool_calls\x18\x0e \x03(\x0b\x32#.piecework.orchestrator.v1.ToolCall\x12\x10\n\x08\x61ttempts\x18\x0f \x01(\x05\x12.\n\nstarted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x12 \x01(\x03\"x\n\x08\x41pproval\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x12\n\nagent_name\x18\x04 \x01(\t\x12\x10\n\x08patterns\x18\x05 \x03(\t\x12\x15\n\rmetadata_json\x18\x06 \x01(\t\"c\n\x06\x42udget\x12\x15\n\rlimit_credits\x18\x01 \x01(\x03\x12\x15\n\rspent_credits\x18\x02 \x01(\x03\x12\x18\n\x10reserved_credits\x18\x03 \x01(\x03\x12\x11\n\texhausted\x18\x04 \x01(\x08\"P\n\x08Steering\x12\r\n\x05input\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"\xb3\x05\n\x03Run\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0boperator_id\x18\x02 \x01(\x03\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x34\n\x06status\x18\x05 \x01(\x0e\x32$.piecework.orchestrator.v1.RunStatus\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0e\n\x06result\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12\x10\n\x08warnings\x18\t \x03(\t\x12.\n\x05steps\x18\n \x03(\x0b\x32\x1f.piecework.orchestrator.v1.Step\x12\x31\n\x06\x62udget\x18\x0b \x01(\x0b\x32!.piecework.orchestrator.v1.Budget\x12=\n\x10pending_approval\x18\x0c \x01(\x0b\x32#.piecework.orchestrator.v1.Approval\x12\x11\n\tthread_id\x18\r \x01(\x03\x12\x12\n\nmessage_id\x18\x0e \x01(\x03\x12\x10\n\x08\x66ile_ids\x18\x0f \x03(\t\x12\x0c\n\x04mock\x18\x10 \x01(\x08\x12\x14\n\x0coptions_json\x18\x11 \x01(\t\x12\x1c\n\x14not_stopped_step_ids\x18\x12 \x03(\t\x12.\n\ncreated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x16 \x01(\x03\x12\x35\n\x08steering\x18\x17 \x03(\x0b\x32#.piecework.orchestrator.v1.Steering\"\xcb\x03\n\x0fStartRunRequest\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90N\x12\x1a\n\x08model_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1e\n\x0b\x61gent_count\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x00\x12\r\n\x05quick\x18\x04 \x01(\x08\x12\x0c\n\x04mock\x18\x05 \x01(\x08\x12\x0e\n\x06silent\x18\x06 \x01(\x08\x12%\n\x0e\x62udget_credits\x18\x07 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03(\x00\x12Y\n\x0brole_models\x18\x08 \x03(\x0b\x32:.piecework.orchestrator.v1.StartRunRequest.RoleModelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10\x12#\n\tagent_ids\x18\t \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01\x12\x1c\n\x08\x66ile_ids\x18\n \x03(\tB\n\xbaH\x07\x92\x01\x04\x10\x14\x18\x01\x12\x1a\n\tthread_id\x18\x0b \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0coptions_json\x18\x0c \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10\x1a\x31\n\x0fRoleModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x10StartRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"*\n\rGetRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x0eGetRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"U\n\x0fListRunsRequest\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"P\n\x10ListRunsResponse\x12,\n\x04runs\x18\x01 \x03(\x0b\x32\x1e.piecework.orchestrator.v1.Run\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"@\n\x11\x43\x61ncelRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"_\n\x15\x41nswerApprovalRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x10\n\x08\x61pproved\x18\x02 \x01(\x08\x12\x19\n\x06result\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\"E\n\x16\x41nswerApprovalResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"H\n\x0fSteerRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x05input\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x01\"?\n\x10SteerRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\"[\n\x0fWatchRunRequest\x12\x19\n\x06run_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xa2\x01\n\x10WatchRunResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12+\n\x03run\x18\x03 \x01(\x0b\x32\x1e.piecework.orchestrator.v1.Run\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xae\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15RUN_STATUS_PROCESSING\x10\x01\x12 \n\x1cRUN_STATUS_AWAITING_APPROVAL\x10\x02\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x03\x12\x15\n\x11RUN_STATUS_FAILED\x10\x04\x12\x17\n\x13RUN_STATUS_CANCELED\x10\x05*\x86\x01\n\x08StepKind\x12\x19\n\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13STEP_KIND_DECOMPOSE\x10\x01\x12\x13\n\x0fSTEP_KIND_AGENT\x10\x02\x12\x17\n\x13STEP_KIND_SYNTHESIS\x10\x03\x12\x18\n\x14STEP_KIND_VALIDATION\x10\x04*\xc2\x01\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STEP_STATE_QUEUED\x10\x01\x12\x16\n\x12STEP_STATE_RUNNING\x10\x02\x12\x18\n\x14STEP_STATE_COMPLETED\x10\x03\x12\x15\n\x11STEP_STATE_FAILED\x10\x04\x12\x17\n\x13STEP_STATE_CANCELED\x10\x05\x12 \n\x1cSTEP_STATE_AWAITING_APPROVAL\x10\x06\x32\xe0\x05\n\nRunService\x12\x63\n\x08StartRun\x12*.piecework.orchestrator.v1.StartRunRequest\x1a+.piecework.orchestrator.v1.StartRunResponse\x12]\n\x06GetRun\x12(.piecework.orchestrator.v1.GetRunRequest\x1a).piecework.orchestrator.v1.GetRunResponse\x12\x63\n\x08ListRuns\x12*.piecework.orchestrator.v1.ListRunsRequest\x1a+.piecework.orchestrator.v1.ListRunsResponse\x12\x66\n\tCancelRun\x12+.piecework.orchestrator.v1.CancelRunRequest\x1a,.piecework.orchestrator.v1.CancelRunResponse\x12u\n\x0e\x41nswerApproval\x12\x30.piecework.orchestrator.v1.AnswerApprovalRequest\x1a\x31.piecework.orchestrator.v1.AnswerApprovalResponse\x12\x63\n\x08SteerRun\x12*.piecework.orchestrator.v1.SteerRunRequest\x1a+.piecework.orchestrator.v1.SteerRunResponse\x12\x65\n\x08WatchRun\x12*.piecework.orchestrator.v1.WatchRunRequest\x1a+.piecework.orchestrator.v1.WatchRunResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,16 +65,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERAPPROVALREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_ANSWERAPPROVALREQUEST'].fields_by_name['result']._loaded_options = None
   _globals['_ANSWERAPPROVALREQUEST'].fields_by_name['result']._serialized_options = b'\272H\006r\004\030\200\200\001'
+  _globals['_STEERRUNREQUEST'].fields_by_name['run_id']._loaded_options = None
+  _globals['_STEERRUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_STEERRUNREQUEST'].fields_by_name['input']._loaded_options = None
+  _globals['_STEERRUNREQUEST'].fields_by_name['input']._serialized_options = b'\272H\010r\006\020\001\030\200\200\001'
   _globals['_WATCHRUNREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_WATCHRUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_WATCHRUNREQUEST'].fields_by_name['after_seq']._loaded_options = None
   _globals['_WATCHRUNREQUEST'].fields_by_name['after_seq']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_RUNSTATUS']._serialized_start=2967
-  _globals['_RUNSTATUS']._serialized_end=3141
-  _globals['_STEPKIND']._serialized_start=3144
-  _globals['_STEPKIND']._serialized_end=3278
-  _globals['_STEPSTATE']._serialized_start=3281
-  _globals['_STEPSTATE']._serialized_end=3475
+  _globals['_RUNSTATUS']._serialized_start=3243
+  _globals['_RUNSTATUS']._serialized_end=3417
+  _globals['_STEPKIND']._serialized_start=3420
+  _globals['_STEPKIND']._serialized_end=3554
+  _globals['_STEPSTATE']._serialized_start=3557
+  _globals['_STEPSTATE']._serialized_end=3751
   _globals['_TOOLCALL']._serialized_start=130
   _globals['_TOOLCALL']._serialized_end=267
   _globals['_STEP']._serialized_start=270
@@ -83,34 +87,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPROVAL']._serialized_end=882
   _globals['_BUDGET']._serialized_start=884
   _globals['_BUDGET']._serialized_end=983
-  _globals['_RUN']._serialized_start=986
-  _globals['_RUN']._serialized_end=1622
-  _globals['_STARTRUNREQUEST']._serialized_start=1625
-  _globals['_STARTRUNREQUEST']._serialized_end=2084
-  _globals['_STARTRUNREQUEST_ROLEMODELSENTRY']._serialized_start=2035
-  _globals['_STARTRUNREQUEST_ROLEMODELSENTRY']._serialized_end=2084
-  _globals['_STARTRUNRESPONSE']._serialized_start=2086
-  _globals['_STARTRUNRESPONSE']._serialized_end=2149
-  _globals['_GETRUNREQUEST']._serialized_start=2151
-  _globals['_GETRUNREQUEST']._serialized_end=2193
-  _globals['_GETRUNRESPONSE']._serialized_start=2195
-  _globals['_GETRUNRESPONSE']._serialized_end=2256
-  _globals['_LISTRUNSREQUEST']._serialized_start=2258
-  _globals['_LISTRUNSREQUEST']._serialized_end=2343
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2345
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2425
-  _globals['_CANCELRUNREQUEST']._serialized_start=2427
-  _globals['_CANCELRUNREQUEST']._serialized_end=2472
-  _globals['_CANCELRUNRESPONSE']._serialized_start=2474
-  _globals['_CANCELRUNRESPONSE']._serialized_end=2538
-  _globals['_ANSWERAPPROVALREQUEST']._serialized_start=2540
-  _globals['_ANSWERAPPROVALREQUEST']._serialized_end=2635
-  _globals['_ANSWERAPPROVALRESPONSE']._serialized_start=2637
-  _globals['_ANSWERAPPROVALRESPONSE']._serialized_end=2706
-  _globals['_WATCHRUNREQUEST']._serialized_start=2708
-  _globals['_WATCHRUNREQUEST']._serialized_end=2799
-  _globals['_WATCHRUNRESPONSE']._serialized_start=2802
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2964
-  _globals['_RUNSERVICE']._serialized_start=3478
-  _globals['_RUNSERVICE']._serialized_end=4113
+  _globals['_STEERING']._serialized_start=985
+  _globals['_STEERING']._serialized_end=1065
+  _globals['_RUN']._serialized_start=1068
+  _globals['_RUN']._serialized_end=1759
+  _globals['_STARTRUNREQUEST']._serialized_start=1762
+  _globals['_STARTRUNREQUEST']._serialized_end=2221
+  _globals['_STARTRUNREQUEST_ROLEMODELSENTRY']._serialized_start=2172
+  _globals['_STARTRUNREQUEST_ROLEMODELSENTRY']._serialized_end=2221
+  _globals['_STARTRUNRESPONSE']._serialized_start=2223
+  _globals['_STARTRUNRESPONSE']._serialized_end=2286
+  _globals['_GETRUNREQUEST']._serialized_start=2288
+  _globals['_GETRUNREQUEST']._serialized_end=2330
+  _globals['_GETRUNRESPONSE']._serialized_start=2332
+  _globals['_GETRUNRESPONSE']._serialized_end=2393
+  _globals['_LISTRUNSREQUEST']._serialized_start=2395
+  _globals['_LISTRUNSREQUEST']._serialized_end=2480
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2482
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2562
+  _globals['_CANCELRUNREQUEST']._serialized_start=2564
+  _globals['_CANCELRUNREQUEST']._serialized_end=2609
+  _globals['_CANCELRUNRESPONSE']._serialized_start=2611
+  _globals['_CANCELRUNRESPONSE']._serialized_end=2675
+  _globals['_ANSWERAPPROVALREQUEST']._serialized_start=2677
+  _globals['_ANSWERAPPROVALREQUEST']._serialized_end=2772
+  _globals['_ANSWERAPPROVALRESPONSE']._serialized_start=2774
+  _globals['_ANSWERAPPROVALRESPONSE']._serialized_end=2843
+  _globals['_STEERRUNREQUEST']._serialized_start=2845
+  _globals['_STEERRUNREQUEST']._serialized_end=2917
+  _globals['_STEERRUNRESPONSE']._serialized_start=2919
+  _globals['_STEERRUNRESPONSE']._serialized_end=2982
+  _globals['_WATCHRUNREQUEST']._serialized_start=2984
+  _globals['_WATCHRUNREQUEST']._serialized_end=3075
+  _globals['_WATCHRUNRESPONSE']._serialized_start=3078
+  _globals['_WATCHRUNRESPONSE']._serialized_end=3240
+  _globals['_RUNSERVICE']._serialized_start=3754
+  _globals['_RUNSERVICE']._serialized_end=4490
 # @@protoc_insertion_point(module_scope)

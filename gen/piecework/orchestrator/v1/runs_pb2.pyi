@@ -349,6 +349,38 @@ class Budget(_message.Message):
 Global___Budget: _TypeAlias = Budget  # noqa: Y015
 
 @_typing.final
+class Steering(_message.Message):
+    """What was said to a run while it was under way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    input: _builtins.str
+    """The words."""
+    actor: _builtins.str
+    """Who, for example `operator:7`."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        input: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "input", b"input"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Steering: _TypeAlias = Steering  # noqa: Y015
+
+@_typing.final
 class Run(_message.Message):
     """A run."""
 
@@ -376,6 +408,7 @@ class Run(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    STEERING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id: `task_` and a UUID."""
     operator_id: _builtins.int
@@ -438,6 +471,10 @@ class Run(_message.Message):
     def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
 
+    @_builtins.property
+    def steering(self) -> _containers.RepeatedCompositeFieldContainer[Global___Steering]:
+        """What was said to it since it began, oldest first; in the stream the newest alone, with the event that tells of it."""
+
     def __init__(
         self,
         *,
@@ -463,10 +500,11 @@ class Run(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        steering: _abc.Iterable[Global___Steering] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "created_at", b"created_at", "ended_at", b"ended_at", "pending_approval", b"pending_approval", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "file_ids", b"file_ids", "id", b"id", "message", b"message", "message_id", b"message_id", "mock", b"mock", "model_id", b"model_id", "not_stopped_step_ids", b"not_stopped_step_ids", "operator_id", b"operator_id", "options_json", b"options_json", "pending_approval", b"pending_approval", "prompt", b"prompt", "result", b"result", "status", b"status", "steps", b"steps", "thread_id", b"thread_id", "updated_at", b"updated_at", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "file_ids", b"file_ids", "id", b"id", "message", b"message", "message_id", b"message_id", "mock", b"mock", "model_id", b"model_id", "not_stopped_step_ids", b"not_stopped_step_ids", "operator_id", b"operator_id", "options_json", b"options_json", "pending_approval", b"pending_approval", "prompt", b"prompt", "result", b"result", "status", b"status", "steering", b"steering", "steps", b"steps", "thread_id", b"thread_id", "updated_at", b"updated_at", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -793,6 +831,56 @@ class AnswerApprovalResponse(_message.Message):
 Global___AnswerApprovalResponse: _TypeAlias = AnswerApprovalResponse  # noqa: Y015
 
 @_typing.final
+class SteerRunRequest(_message.Message):
+    """Says something to a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    input: _builtins.str
+    """The words."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        input: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SteerRunRequest: _TypeAlias = SteerRunRequest  # noqa: Y015
+
+@_typing.final
+class SteerRunResponse(_message.Message):
+    """The run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> Global___Run:
+        """The run."""
+
+    def __init__(
+        self,
+        *,
+        run: Global___Run | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SteerRunResponse: _TypeAlias = SteerRunResponse  # noqa: Y015
+
+@_typing.final
 class WatchRunRequest(_message.Message):
     """Which run to watch."""
 
@@ -836,7 +924,8 @@ class WatchRunResponse(_message.Message):
     """Number in the order of all events; grows, 0 for tokens that were not stored."""
     type: _builtins.str
     """What happened: `run.started`, `step.started`, `step.progress`, `step.completed`, `step.failed`, `run.message`,
-    `run.awaiting_approval`, `run.completed`, `run.failed`, `run.canceled`, or `position` for the first message.
+    `run.steered`, `run.awaiting_approval`, `run.completed`, `run.failed`, `run.canceled`, or `position` for the first
+    message.
     """
     step_id: _builtins.str
     """The step that it is about; empty for the run as a whole."""

@@ -64,6 +64,11 @@ class RunServiceStub:
                 request_serializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalRequest.SerializeToString,
                 response_deserializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalResponse.FromString,
                 _registered_method=True)
+        self.SteerRun = channel.unary_unary(
+                '/piecework.orchestrator.v1.RunService/SteerRun',
+                request_serializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunRequest.SerializeToString,
+                response_deserializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunResponse.FromString,
+                _registered_method=True)
         self.WatchRun = channel.unary_stream(
                 '/piecework.orchestrator.v1.RunService/WatchRun',
                 request_serializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.WatchRunRequest.SerializeToString,
@@ -117,6 +122,14 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SteerRun(self, request, context):
+        """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
+        synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRun(self, request, context):
         """Streams what happens in a run: what came after a number first, then live, until the run is over. The first message
         comes at once and tells the current position.
@@ -152,6 +165,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.AnswerApproval,
                     request_deserializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalRequest.FromString,
                     response_serializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalResponse.SerializeToString,
+            ),
+            'SteerRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.SteerRun,
+                    request_deserializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunRequest.FromString,
+                    response_serializer=piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunResponse.SerializeToString,
             ),
             'WatchRun': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRun,
@@ -299,6 +317,33 @@ class RunService:
             '/piecework.orchestrator.v1.RunService/AnswerApproval',
             piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalRequest.SerializeToString,
             piecework_dot_orchestrator_dot_v1_dot_runs__pb2.AnswerApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SteerRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/piecework.orchestrator.v1.RunService/SteerRun',
+            piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunRequest.SerializeToString,
+            piecework_dot_orchestrator_dot_v1_dot_runs__pb2.SteerRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

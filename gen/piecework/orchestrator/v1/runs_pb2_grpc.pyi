@@ -52,6 +52,10 @@ class RunServiceStub:
     """Ends a run that is not over; one that is over stays as it is."""
     AnswerApproval: _grpc.UnaryUnaryMultiCallable[_runs_pb2.AnswerApprovalRequest, _runs_pb2.AnswerApprovalResponse]
     """Answers a step that asked for approval. Errors: FAILED_PRECONDITION (NOT_AWAITING_APPROVAL)."""
+    SteerRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.SteerRunRequest, _runs_pb2.SteerRunResponse]
+    """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
+    synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+    """
     WatchRun: _grpc.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
     """Streams what happens in a run: what came after a number first, then live, until the run is over. The first message
     comes at once and tells the current position.
@@ -81,6 +85,10 @@ class RunServiceAsyncStub(RunServiceStub):
     """Ends a run that is not over; one that is over stays as it is."""
     AnswerApproval: _aio.UnaryUnaryMultiCallable[_runs_pb2.AnswerApprovalRequest, _runs_pb2.AnswerApprovalResponse]  # type: ignore[assignment]
     """Answers a step that asked for approval. Errors: FAILED_PRECONDITION (NOT_AWAITING_APPROVAL)."""
+    SteerRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.SteerRunRequest, _runs_pb2.SteerRunResponse]  # type: ignore[assignment]
+    """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
+    synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+    """
     WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Streams what happens in a run: what came after a number first, then live, until the run is over. The first message
     comes at once and tells the current position.
@@ -137,6 +145,16 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.AnswerApprovalResponse, _abc.Awaitable[_runs_pb2.AnswerApprovalResponse]]:
         """Answers a step that asked for approval. Errors: FAILED_PRECONDITION (NOT_AWAITING_APPROVAL)."""
+
+    @_abc_1.abstractmethod
+    def SteerRun(
+        self,
+        request: _runs_pb2.SteerRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runs_pb2.SteerRunResponse, _abc.Awaitable[_runs_pb2.SteerRunResponse]]:
+        """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
+        synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+        """
 
     @_abc_1.abstractmethod
     def WatchRun(

@@ -100,6 +100,7 @@ class RunAccess:
     def _remember(self, run: Run, event: RunEvent | None) -> None:
         self._note(run, event)
         size = len(run.prompt) + len(run.result) + sum(len(step.result) + len(step.question) for step in run.steps)
+        size += sum(len(said.input) for said in run.steering)
         self._known.pop(run.id, None)
         if run.is_over or size > _MAX_REMEMBERED_CHARS:
             return

@@ -18,6 +18,7 @@ from kit.errors import DomainError, Unavailable
 from services.orchestrator.runs.documents import has_open_end
 from services.orchestrator.runs.model import ABANDONED, CREATING, QUEUED, Run, RunEvent, Step
 from services.orchestrator.runs.service.ports import NewItem
+from services.orchestrator.runs.steering import steered
 
 if TYPE_CHECKING:
     from services.orchestrator.runs.service.access import RunAccess
@@ -29,6 +30,8 @@ LEASE = timedelta(seconds=30)
 REMOTE_LEASE = timedelta(seconds=300)
 # Attempts of an item; the run counts those of the step by itself, and gives up long before.
 _MAX_ATTEMPTS = 100
+# What a registered agent can be told, about.
+_REMOTE_TOKENS = 32_000
 _log = structlog.get_logger(__name__)
 
 
@@ -140,7 +143,7 @@ class Chores:
 
 def _item(run: Run, step: Step) -> NewItem:
     remote = bool(step.agent_id)
-    ticket = Ticket(run.id, step.id, step.question if remote else "")
+    ticket = Ticket(run.id, step.id, step.question + steered(run, _REMOTE_TOKENS) if remote else "")
     return NewItem(
         step.item_id,
         f"agent:{step.agent_id}" if remote else f"pool:llm.{run.operator_id}",

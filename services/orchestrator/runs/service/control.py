@@ -13,10 +13,11 @@ from services.orchestrator.access import operator_of
 from services.orchestrator.runs.approvals import answer_text
 from services.orchestrator.runs.errors import not_awaiting_approval, run_not_found
 from services.orchestrator.runs.flow import STOPPED, end
-from services.orchestrator.runs.model import CANCELED, Run, RunEvent
+from services.orchestrator.runs.model import CANCELED, Run, RunEvent, Steering
 from services.orchestrator.runs.places import Place
 from services.orchestrator.runs.progress import answer
 from services.orchestrator.runs.service.access import actor_of
+from services.orchestrator.runs.steering import STEERED, steer
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -92,6 +93,22 @@ class RunService:
             return await self._store.find(run_id) or known
         self._stops.tell(run_id)
         return await self._chores.carry_out_soon(canceled)
+
+    async def steer(self, caller: Caller, run_id: str, text: str, key: str | None) -> Run:
+        """Say something to a run under way; with an idempotency `key`, once. Steps that have not asked yet hear of it.
+
+        Raises:
+            NotFound: RUN_NOT_FOUND.
+            WrongState: NOT_ACTIVE, TOO_MANY_INPUTS.
+        """
+        known = await self._access.read(caller, WRITE, run_id)
+        said = Steering(text, self._clock.now(), actor_of(caller), key)
+
+        def decide(run: Run) -> tuple[Run, RunEvent] | None:
+            after = steer(run, said)
+            return None if after is None else (after, RunEvent(STEERED, actor=said.actor))
+
+        return await self._access.change(run_id, decide) or await self._store.find(run_id) or known
 
     async def answer(self, caller: Caller, run_id: str, text: str, *, approved: bool) -> Run:
         """Answer the step that asks.

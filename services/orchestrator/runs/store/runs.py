@@ -115,14 +115,14 @@ class RunStore:
 
     @translated()
     async def page(self, operator_id: int, *, active: bool, after: Place | None, limit: int) -> list[Run]:
-        """Return runs of an operator, newest first, without the results of their steps."""
+        """Return runs of an operator, newest first, without the results of their steps and what was said to them."""
         query: dict[str, Any] = {"operator_id": operator_id, "status": {"$nin": _HIDDEN}}
         if active:
             query["active"] = 1
         if after is not None:
             older = [{"created_at": {"$lt": after.at}}, {"created_at": after.at, "_id": {"$lt": after.id}}]
             query["$or"] = older
-        slim = {"change": 0, "steps.result": 0, "steps.turns": 0, "steps.tool_calls": 0}
+        slim = {"change": 0, "steering": 0, "steps.result": 0, "steps.turns": 0, "steps.tool_calls": 0}
         cursor = self._runs.find(query, slim).sort([("created_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [to_run(document) for document in await cursor.to_list()]
 

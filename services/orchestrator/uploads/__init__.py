@@ -1,0 +1,1 @@
+"""Files that a client sends with a token instead of its credential."""

@@ -34,6 +34,14 @@ def allowance(run: Run, step: Step) -> int:
     return max(0, min(left, share))
 
 
+def last_resort(run: Run, step: Step) -> int:
+    """Return what the shortest answer of a step may cost when its share does not suffice.
+
+    However small the budget is, each step may answer once; what it goes on with stays within its share.
+    """
+    return 0 if step.cost else room(run)
+
+
 def reserve(run: Run, step: Step, amount: int) -> Run:
     """Set credits aside for a call of a step.
 

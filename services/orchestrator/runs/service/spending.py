@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.orchestrator.models.model import ChatMessage, Completion
 from services.orchestrator.models.tokens import estimate_input, estimate_tokens
-from services.orchestrator.runs.budget import allowance, reserve, room
+from services.orchestrator.runs.budget import allowance, last_resort, reserve
 from services.orchestrator.runs.errors import budget_spent
 from services.orchestrator.runs.model import Run, RunEvent, Step
 from services.orchestrator.runs.progress import Hold, Usage, held
@@ -81,7 +81,7 @@ class Spending:
 
     def _fit(self, run: Run, step: Step, messages: Sequence[ChatMessage], most: int) -> tuple[int, int]:
         """Return how long an answer may be, and what it costs at the most."""
-        share, left = allowance(run, step), room(run)
+        share = allowance(run, step)
         tokens = most
         while True:
             amount = self._models.worst_case(step.model_id, messages, tokens)
@@ -90,6 +90,6 @@ class Spending:
             if tokens == _LEAST_TOKENS:
                 break
             tokens = max(_LEAST_TOKENS, tokens // 2)
-        if amount <= left:
+        if amount <= last_resort(run, step):
             return tokens, amount
         raise budget_spent(run.limit)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kit.errors import Exhausted
-from services.orchestrator.runs.budget import allowance, forfeited, reserve, room, settled
+from services.orchestrator.runs.budget import allowance, forfeited, last_resort, reserve, room, settled
 from services.orchestrator.runs.model import RUNNING
 from tests.unit.orchestrator.runs.course import new_run
 
@@ -43,6 +43,16 @@ def test_share_shrinks_with_what_an_agent_has_spent() -> None:
     run = run.with_steps([replace(run.agents[0], cost=70, state=RUNNING)])
 
     assert allowance(run, run.agents[0]) == 5
+
+
+def test_a_step_goes_beyond_its_share_for_its_first_answer_only() -> None:
+    run = new_run(4, limit=8)
+    assert allowance(run, run.agents[0]) == 1
+    assert last_resort(run, run.agents[0]) == 8
+
+    run = run.with_steps([replace(run.agents[0], cost=3, state=RUNNING)])
+    assert allowance(run, run.agents[0]) == last_resort(run, run.agents[0]) == 0
+    assert last_resort(run, run.agents[1]) == 5
 
 
 def test_reservation_beyond_the_room_is_refused() -> None:

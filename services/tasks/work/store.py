@@ -33,7 +33,9 @@ _INDEXES = (
         partialFilterExpression={"batch": _EXISTS},
     ),
     IndexModel(
-        [("queue", ASCENDING), ("ended_at", ASCENDING)], name="ended", partialFilterExpression={"ended_at": _EXISTS}
+        [("queue", ASCENDING), ("ended_at", ASCENDING), ("state", ASCENDING)],
+        name="outcomes",
+        partialFilterExpression={"ended_at": _EXISTS},
     ),
     IndexModel([("lease.expires_at", ASCENDING)], name="expiry", partialFilterExpression={"state": LEASED}),
     IndexModel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -156,12 +157,12 @@ class ProjectService:
         """Count what is going on."""
         project = await self._access.project(caller, project_id, READ)
         now = self._clock.now()
-        return ProjectStats(
-            project=project,
-            counts=await self._counts(project),
-            activity=await self._queries.activity(project.queue, now - _RECENTLY),
-            active_agents=await self._queries.count_holders(project.queue, now),
+        counts, activity, active_agents = await asyncio.gather(
+            self._counts(project),
+            self._queries.activity(project.queue, now - _RECENTLY),
+            self._queries.count_holders(project.queue, now),
         )
+        return ProjectStats(project=project, counts=counts, activity=activity, active_agents=active_agents)
 
     async def _counts(self, project: Project) -> Counts:
         return (await self._queries.counts([project.queue]))[project.queue]

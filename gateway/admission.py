@@ -11,6 +11,7 @@ from gateway.routing import Face
 
 RATE_LIMITED = "RATE_LIMITED"
 CALLER_RATE_LIMITED = "CALLER_RATE_LIMITED"
+_TOO_MANY = "Too many requests from this IP, please try again later."
 
 
 class Admission:
@@ -40,14 +41,16 @@ class Admission:
         Raises:
             Failure: 429, there were too many.
         """
-        limiter = self._only
+        limiter, message = self._only, _TOO_MANY
         if self._buckets is not None:
-            limiter = self._by_address.get(self._buckets.choose(method, path) or "")
+            part = self._buckets.choose(method, path) or ""
+            limiter, message = self._by_address.get(part), self._buckets.refusals.get(part, _TOO_MANY)
         if limiter is None:
             return
-        exchange.allowance = allowance = await limiter.hit(limit_key(exchange.client))
+        allowance = await limiter.hit(limit_key(exchange.client))
+        exchange.tell(allowance)
         if allowance.remaining < 0:
-            raise _refused(allowance, RATE_LIMITED)
+            raise _refused(allowance, RATE_LIMITED, message)
 
     async def by_caller(self, exchange: Exchange) -> None:
         """Count a request of the caller of `exchange`, an agent or else an operator.
@@ -60,17 +63,10 @@ class Admission:
         caller = exchange.caller
         who = f"agent:{caller.agent_id}" if caller.agent_id else f"operator:{caller.operator_id}"
         allowance = await self._by_caller.hit(who)
-        # The client is told of the limit that it will meet first.
-        if exchange.allowance is None or allowance.remaining < exchange.allowance.remaining:
-            exchange.allowance = allowance
+        exchange.tell(allowance)
         if allowance.remaining < 0:
-            raise _refused(allowance, CALLER_RATE_LIMITED)
+            raise _refused(allowance, CALLER_RATE_LIMITED, _TOO_MANY)
 
 
-def _refused(allowance: Allowance, reason: str) -> Failure:
-    return Failure(
-        429,
-        "Too many requests from this IP, please try again later.",
-        headers={"Retry-After": str(allowance.wait_seconds)},
-        reason=reason,
-    )
+def _refused(allowance: Allowance, reason: str, message: str) -> Failure:
+    return Failure(429, message, headers={"Retry-After": str(allowance.wait_seconds)}, reason=reason)

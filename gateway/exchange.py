@@ -36,5 +36,10 @@ class Exchange:
         self.status = 0
         self.id_header = ""
 
+    def tell(self, allowance: Allowance) -> None:
+        """Tell the client of a limit, unless it will meet another one earlier."""
+        if self.allowance is None or allowance.remaining < self.allowance.remaining:
+            self.allowance = allowance
+
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

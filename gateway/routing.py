@@ -12,6 +12,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from gateway.binding import Words
+from gateway.buckets import Buckets
 from gateway.words import camel
 
 if TYPE_CHECKING:
@@ -139,19 +140,6 @@ class Dialect(Protocol):
     def failure_type(self) -> Any:
         """The type of the body of an error, for the documentation."""
         ...
-
-
-@dataclass(frozen=True)
-class Buckets:
-    """Several limits per client address, each for a part of a face.
-
-    Attributes:
-        rates: the limit of each part by its name, in the notation of the `limits` library.
-        choose: names the part that a method and a path belong to; None: they are not limited.
-    """
-
-    rates: Mapping[str, str]
-    choose: Callable[[str, str], str | None]
 
 
 @dataclass(frozen=True)

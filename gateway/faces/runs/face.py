@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.faces.runs.buckets import BUCKETS
 from gateway.faces.runs.dialect import RunsDialect
 from gateway.faces.runs.quota import Quotas
 from gateway.faces.runs.refusals import BY_REASON
@@ -17,7 +18,8 @@ _MEANINGS = {
     413: "The body or the file is too large",
     415: "A file of a type that is not supported",
     422: "The `Idempotency-Key` was used with another request; what breaks a rule is answered with 400",
-    429: "The plan's runs are used up, or too many streams are open; `Retry-After` says when to come again",
+    429: "The plan's runs are used up, too much came from one address, or too many streams are open; `Retry-After` "
+    "says when to come again",
 }
 
 
@@ -30,6 +32,7 @@ def face() -> Face:
         RunsDialect(),
         access=Access.CREDENTIAL,
         chapters=CHAPTERS,
+        buckets=BUCKETS,
         spell=str,
         meanings=_MEANINGS,
         reasons=BY_REASON,

@@ -38,8 +38,8 @@ class Quotas:
         known = self._known.get(operator_id)
         if known is None or known[1] <= self._now():
             await self.refresh(call)
-        else:
-            call.exchange.allowance = known[0]
+        elif known[0] is not None:
+            call.exchange.tell(known[0])
 
     async def refresh(self, call: Call) -> None:
         """Ask what is left, because it has changed, and put it into the headers of the answer."""
@@ -50,11 +50,16 @@ class Quotas:
         except grpc.aio.AioRpcError:
             # Headers are no reason to refuse anything.
             return
-        call.exchange.allowance = tightest(usage.usage, self._now())
-        self._known[operator_id] = (call.exchange.allowance, self._now() + _KNOWN_SECONDS)
+        known = self._known.get(operator_id)
+        if known is not None and call.exchange.allowance is known[0]:
+            call.exchange.allowance = None  # what was told is no longer so
+        left = tightest(usage.usage, self._now())
+        self._known[operator_id] = (left, self._now() + _KNOWN_SECONDS)
         self._known.move_to_end(operator_id)
         while len(self._known) > _CAPACITY:
             self._known.popitem(last=False)
+        if left is not None:
+            call.exchange.tell(left)
 
 
 def tightest(windows: Iterable[plans_pb2.QuotaUsage], now: float) -> Allowance | None:

@@ -67,7 +67,7 @@ EDGE: Mapping[str, Refusal] = {
     "ROUTE_NOT_FOUND": Refusal(404, "Route not found"),
     "BODY_TOO_LARGE": Refusal(413, "", "REQUEST_TOO_LARGE"),
     "MALFORMED": Refusal(400, "", "INVALID_REQUEST"),
-    RATE_LIMITED: Refusal(429, "User rate limit exceeded"),
+    RATE_LIMITED: Refusal(429),
     "IDEMPOTENCY_KEY_REUSED": Refusal(422, "This Idempotency-Key was used with another request"),
 }
 BY_STATUS: Mapping[int, str] = {

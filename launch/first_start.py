@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from piecework.agents.v1 import identity_pb2 as identity
 from piecework.agents.v1.identity_pb2_grpc import IdentityServiceStub
+from piecework.billing.v1 import plans_pb2 as plans
+from piecework.billing.v1.plans_pb2_grpc import PlanServiceStub
 from piecework.tasks.v1 import queue_pb2 as queue
 from piecework.tasks.v1.queue_pb2_grpc import QueueServiceStub
 
@@ -22,10 +24,12 @@ from launch.places import DataDirectory
 
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from piecework.billing.v1.plans_pb2_grpc import PlanServiceAsyncStub
     from piecework.tasks.v1.queue_pb2_grpc import QueueServiceAsyncStub
 
 OPERATORS = ("poster", "worker")
 PROJECT = "demo"
+_PLAN = "super"
 _DESCRIPTION = "A first project to try things with"
 _SELF = service_caller("launch")
 _PAGE = 100
@@ -43,6 +47,7 @@ class FirstStart:
     def __init__(self, channels: Channels, outgoing: Outgoing, directory: DataDirectory) -> None:
         self._identities: IdentityServiceAsyncStub = IdentityServiceStub(channels.get("agents"))
         self._queue: QueueServiceAsyncStub = QueueServiceStub(channels.get("tasks"))
+        self._plans: PlanServiceAsyncStub = PlanServiceStub(channels.get("billing"))
         self._outgoing = outgoing
         self._directory = directory
 
@@ -105,10 +110,16 @@ class FirstStart:
             operator_id = made.operator.id
         elif replace_keys:
             await self._revoke_keys(operator_id)
+        await self._give_plan(operator_id)
         key = await self._identities.CreateOperatorKey(
             identity.CreateOperatorKeyRequest(operator_id=operator_id), **self._outgoing(_SELF)
         )
         return OperatorCredentials(name, operator_id, key.secret, [])
+
+    async def _give_plan(self, operator_id: int) -> None:
+        """Give an operator the largest plan: who starts a platform is not its customer."""
+        request = plans.SetPlanRequest(operator_id=operator_id, plan_id=_PLAN)
+        await self._plans.SetPlan(request, **self._outgoing(_SELF))
 
     async def _revoke_keys(self, operator_id: int) -> None:
         """End the keys that an interrupted first start made and could not write down; there are no others yet."""

@@ -39,6 +39,8 @@ async def test_a_plan_is_set_and_shown(up: Up) -> None:
     name = f"planned-{uuid.uuid4().hex[:8]}"
     await admin(up, "operators", "create", name)
     assert (await admin(up, "plans", "show", "--operator", name))["plan"] == "free"
+    # Who starts a platform is not its customer.
+    assert (await admin(up, "plans", "show", "--operator", "poster"))["plan"] == "super"
     limits = ("--limit", "hour=7", "--max-agents", "5")
     row = await admin(up, "plans", "set", "pro", "--operator", name, *limits)
     assert (row["limits"], row["max_agents"]) == ({"hour": 7, "month": 1500}, 5)

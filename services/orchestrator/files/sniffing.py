@@ -52,8 +52,10 @@ _BOMS = (
 )
 # Of the control characters text has tabs, ends of lines and of pages, and the escapes of terminals.
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+# Possessive: who sends many comments and no image after them must not make this try all ways to part them.
 _SVG = re.compile(
-    r"\s*(?:<\?xml[^>]{0,500}\?>\s*)?(?:<!--.{0,3000}?-->\s*|<!DOCTYPE\s[^>\[]{0,500}>\s*)*<svg[\s>]", re.DOTALL
+    r"\s*+(?:<\?xml[^>]{0,500}\?>\s*+)?+(?:(?><!--.{0,3000}?-->)\s*+|<!DOCTYPE\s[^>\[]{0,500}>\s*+)*+<svg[\s>]",
+    re.DOTALL,
 )
 _KINDS = {"json": JSON, "csv": CSV, "md": MARKDOWN, "markdown": MARKDOWN, JSON: JSON, CSV: CSV, MARKDOWN: MARKDOWN}
 _JSON_STARTS = tuple('{["-0123456789tfn')

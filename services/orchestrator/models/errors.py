@@ -39,7 +39,9 @@ class ModelTimedOut(Unavailable):
 
     def __init__(self, model_id: str, seconds: float) -> None:
         super().__init__(
-            "MODEL_TIMED_OUT", f"The model {model_id} did not answer within {seconds:g} s", metadata={"model": model_id}
+            "MODEL_TIMED_OUT",
+            f"The model {model_id} timed out: it did not end its answer within {seconds:.3g} s",
+            metadata={"model": model_id},
         )
 
 

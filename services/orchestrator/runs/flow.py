@@ -104,14 +104,15 @@ def _is_needed(run: Run, kind: str) -> bool:
 
 def _conclude(run: Run, now: datetime) -> Run:
     answer = answer_of(run)
+    run = msgspec.structs.replace(run, warnings=(*run.warnings, *_warnings(run, answer)))
     if not answer:
+        # The sentence is the contract's; why each of them failed is in the warnings.
         return _closed(run, now, FAILED, error=NO_BUDGET if run.exhausted else NO_RESULTS)
-    run = msgspec.structs.replace(run, warnings=(*run.warnings, *_warnings(run)))
     return _closed(run, now, COMPLETED, result=answer)
 
 
-def _warnings(run: Run) -> Iterable[str]:
-    if run.exhausted:
+def _warnings(run: Run, answer: str) -> Iterable[str]:
+    if run.exhausted and answer:
         yield f"The budget of {run.limit} credits is spent; this is what the run had by then"
     for step in run.steps:
         if step.state == FAILED:

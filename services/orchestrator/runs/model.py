@@ -31,8 +31,11 @@ MAX_ANSWER_BYTES = 200_000
 MAX_ATTEMPTS = 5
 MAX_TOOL_CALLS = 100
 RUN_SECONDS = 600
-STEP_SECONDS = 300
+STEP_SECONDS = 300.0
 APPROVAL_WAIT = timedelta(hours=24)
+# However often it is asked and answered, a run ends before the hold of its budget does.
+MAX_LIFE = 2 * APPROVAL_WAIT
+HOLD_LIFE = 3 * APPROVAL_WAIT
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):

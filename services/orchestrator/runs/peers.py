@@ -16,7 +16,7 @@ from kit.errors import AlreadyExists, NotFound, WrongState
 from kit.status import result_of
 from kit.timestamps import from_timestamp, to_duration
 from services.orchestrator.runs.blueprint import RemoteAgent
-from services.orchestrator.runs.model import APPROVAL_WAIT
+from services.orchestrator.runs.model import HOLD_LIFE
 from services.orchestrator.runs.service.ports import Leased, NewItem, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 5.0
 _ME = service_caller("orchestrator")
-# Longer than any run: what a hold that nobody knows of any more would otherwise keep for ever.
-_HOLD_LIFE = 3 * APPROVAL_WAIT
 _STATES = {
     work_pb2.WORK_STATE_QUEUED: "queued",
     work_pb2.WORK_STATE_LEASED: "leased",
@@ -171,7 +169,7 @@ class LedgerPeer:
         request = ledger_pb2.PlaceHoldRequest(
             hold_id=run.hold_id, operator_id=run.operator_id, amount_credits=amount, description="Budget of a run"
         )
-        request.expires_at.FromDatetime(run.created_at + _HOLD_LIFE)
+        request.expires_at.FromDatetime(run.created_at + HOLD_LIFE)
         await result_of(self._ledger().PlaceHold(request, **self._options()))
 
     async def settle(self, run: Run) -> None:

@@ -19,6 +19,7 @@ from services.orchestrator.runs.model import (
     DECOMPOSE,
     FAILED,
     MAX_ATTEMPTS,
+    MAX_LIFE,
     MAX_TOOL_CALLS,
     QUEUED,
     RUNNING,
@@ -146,7 +147,7 @@ def ask(run: Run, hold: Hold, usage: Usage, approval: Approval, turns: tuple[Tur
     waiting = replace(_used(step, usage), state=AWAITING_APPROVAL, approval=approval, turns=turns, holder="")
     if run.asking is None:
         left = max(0, (run.deadline_at - now) // _MS)
-        run = replace(run, left_ms=left, deadline_at=now + APPROVAL_WAIT)
+        run = replace(run, left_ms=left, deadline_at=min(now + APPROVAL_WAIT, run.created_at + MAX_LIFE))
     return advance(run.with_steps([waiting]), now)
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from html import unescape
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from kit.errors import DomainError
 from kit.outbound.errors import OutboundError
+from services.orchestrator.runs.pages import readable
 from services.orchestrator.runs.tools import FETCH, MAX_RESULT_CHARS, READ, RECALL, Result, Wish
 
 if TYPE_CHECKING:
-    from kit.outbound.client import OutboundClient
+    from kit.outbound.client import Answer, OutboundClient
     from services.orchestrator.runs.model import Run
     from services.orchestrator.runs.service.ports import Files, Threads
 
 _FETCH_SECONDS = 15.0
+_LEAST_SECONDS = 0.1
 _MAX_PAGE_BYTES = 262_144
 _MAX_REDIRECTS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
-_HIDDEN = re.compile(r"(?is)<(script|style|head|svg|noscript)\b[^>]{0,2000}>.*?</\1\s*>")
-_TAG = re.compile(r"<[^<>]{0,2000}>")
-_BLANKS = re.compile(r"[ \t\r\f\v]+|\n\s*\n+")
 _MAX_HITS = 10
 _AROUND = 300
 
@@ -56,27 +56,42 @@ class Toolbox:
         return Result(error="there is no such tool")
 
     async def _fetch(self, url: str, seconds: float) -> Result:
-        for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._outbound.request(
-                "GET",
-                url,
-                headers={"User-Agent": "Piecework", "Accept": "text/html, text/*, application/json"},
-                timeout_seconds=seconds,
-                max_body_bytes=_MAX_PAGE_BYTES,
-            )
-            location = answer.headers.get("location", "")
-            if answer.status not in _REDIRECTS or not location.startswith("https://"):
-                break
-            # Each hop is checked like the first.
-            url = location
+        answer = await self._followed(url, seconds)
         kind = answer.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
         if not (kind.startswith("text/") or kind.endswith(("json", "xml"))):
             return Result(error=f"the page is {kind[:100]}, which cannot be read")
+        if answer.headers.get("content-encoding", "identity").lower() != "identity":
+            return Result(error="the page is packed, which it was not asked for")
         text = answer.body.decode("utf-8", "replace")
-        text = _readable(text) if "html" in kind else text
+        text = readable(text) if "html" in kind else text
         if not 200 <= answer.status < 300:
             return Result(error=f"the page answered with status {answer.status}")
         return Result(text[:MAX_RESULT_CHARS])
+
+    async def _followed(self, url: str, seconds: float) -> Answer:
+        """Ask a page, and the one that it leads to, within a time for all of it."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        for _ in range(_MAX_REDIRECTS):
+            answer = await self._ask(url, until - clock())
+            location = answer.headers.get("location", "")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            # Each hop is checked like the first.
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                return answer
+        return await self._ask(url, until - clock())
+
+    async def _ask(self, url: str, seconds: float) -> Answer:
+        return await self._outbound.request(
+            "GET",
+            url,
+            headers={"User-Agent": "Piecework", "Accept": "text/html, text/*, application/json"},
+            timeout_seconds=max(_LEAST_SECONDS, seconds),
+            max_body_bytes=_MAX_PAGE_BYTES,
+        )
 
     async def _read(self, run: Run, wish: Wish) -> Result:
         texts = dict(await self._files.texts(run.operator_id, run.file_ids))
@@ -99,9 +114,3 @@ class Toolbox:
         if not hits:
             return Result("nothing was said about that")
         return Result("\n\n".join(text for _, text in hits[:_MAX_HITS])[:MAX_RESULT_CHARS])
-
-
-def _readable(html: str) -> str:
-    """Return the text of a page."""
-    text = unescape(_TAG.sub(" ", _HIDDEN.sub(" ", html)))
-    return _BLANKS.sub(lambda blank: "\n\n" if "\n" in blank.group() else " ", text).strip()

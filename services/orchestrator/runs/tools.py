@@ -6,7 +6,6 @@ read is an answer, so that no model can get stuck.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +13,11 @@ import msgspec
 
 READ, FETCH, RECALL, QUESTION = "read", "webfetch", "recall", "question"
 MAX_ROUNDS = 5
+NO_END_OF_TOOLS = f"The model asked for tools again after {MAX_ROUNDS} of them, and gave no answer"
 MAX_ARGUMENTS = 4_000
 MAX_RESULT_CHARS = 16_000
 PREVIEW_CHARS = 600
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
+_FENCE = "```"
 _DESCRIPTIONS: Mapping[str, str] = {
     READ: 'read more of a file: {"tool": "read", "arguments": {"name": "...", "offset": 0}}',
     FETCH: 'fetch a web page: {"tool": "webfetch", "arguments": {"url": "https://..."}}',
@@ -74,12 +74,14 @@ def described(tools: tuple[str, ...]) -> str:
     )
 
 
+def enough(tools: tuple[str, ...]) -> str:
+    """Return what a model is told when it has used its tools as often as it may."""
+    return "\nYou have used your tools as often as you may. Answer now, without a tool." if tools else ""
+
+
 def read_wish(text: str, tools: tuple[str, ...]) -> Wish | None:
     """Return the tool that an answer asks for; None when it is an answer."""
-    stripped = text.strip()
-    fence = _FENCE.match(stripped)
-    if fence:
-        stripped = fence.group(1)
+    stripped = _unfenced(text.strip())
     if not stripped.startswith("{") or len(stripped) > MAX_ARGUMENTS:
         return None
     try:
@@ -87,6 +89,13 @@ def read_wish(text: str, tools: tuple[str, ...]) -> Wish | None:
     except (msgspec.MsgspecError, RecursionError):
         return None
     return wish if wish.tool in tools else None
+
+
+def _unfenced(text: str) -> str:
+    """Return what is between the marks of a block of code; the text itself when it is no such block."""
+    if len(text) < 2 * len(_FENCE) or not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    return text[len(_FENCE) : -len(_FENCE)].removeprefix("json").strip()
 
 
 def told(wish: Wish, result: Result, fence: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -57,6 +58,8 @@ class Worker:
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = 0
+        self._look_at = 0.0
+        self._heard: list[Demand] | None = None
 
     @property
     def busy(self) -> int:
@@ -70,6 +73,8 @@ class Worker:
     def hear(self, demand: Demand) -> None:
         """Note steps that wait."""
         self._share.add(demand)
+        if self._heard is not None:
+            self._heard.append(demand)
         self._bell.set()
 
     async def run(self) -> None:
@@ -86,24 +91,35 @@ class Worker:
 
     async def look(self) -> None:
         """Find out whose steps wait; now and then also whose workers may have died."""
+        self._heard = []
         waiting = {demand.operator_id: demand for demand in await self._store.demand()}
         if self._looks % SWEEP_LOOKS == 0:
             for demand in await self._store.interrupted():
                 waiting.setdefault(demand.operator_id, demand)
         self._looks += 1
         self._share.set(list(waiting.values()))
+        # What was heard meanwhile may be newer: counted twice it costs a question, forgotten a wait.
+        for demand in self._heard or ():
+            self._share.add(demand)
+        self._heard = None
 
     async def _turn(self) -> None:
         """Hand out what there is, then wait for more."""
-        while len(self._tasks) < self._slots and (operator_id := self._share.next()) is not None:
-            await self._take(operator_id)
-        try:
-            async with asyncio.timeout(self._look_seconds):
-                await self._bell.wait()
-        except TimeoutError:
-            if len(self._tasks) < self._slots:
+        clock = asyncio.get_running_loop().time
+        while len(self._tasks) < self._slots:
+            # Also when the bell never rests: nobody rings for steps that are tried again, or whose worker has died.
+            if clock() >= self._look_at:
+                self._look_at = clock() + self._look_seconds
                 await self.look()
+            operator_id = self._share.next()
+            if operator_id is None:
+                break
+            await self._take(operator_id)
+        is_full = len(self._tasks) >= self._slots
         self._bell.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(None if is_full else self._look_at):
+                await self._bell.wait()
 
     async def _take(self, operator_id: int) -> None:
         """Take steps of one operator, no more than its share of what is free."""

@@ -20,10 +20,12 @@ from services.orchestrator.runs.service.spending import TooLate
 from services.orchestrator.runs.tools import (
     MAX_RESULT_CHARS,
     MAX_ROUNDS,
+    NO_END_OF_TOOLS,
     PREVIEW_CHARS,
     Result,
     Wish,
     described,
+    enough,
     offered,
     read_wish,
     told,
@@ -51,6 +53,9 @@ class Talks:
         threads: knows what was said before.
         files: knows what files say.
         clock: the time.
+
+    Attributes:
+        step_seconds: how long an attempt of a step may take.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class Talks:
         self.threads = threads
         self.files = files
         self.clock = clock
+        self.step_seconds = STEP_SECONDS
 
     def open(self, run: Run, hold: Hold) -> Conversation:
         """Return the conversation of a step that has just been started."""
@@ -105,7 +111,7 @@ class Conversation:
         self._turns: list[Turn] = list(step.turns)
         self._stream = talks.deltas.open(run.id, hold.step_id, hold.token)
         left = (run.deadline_at - talks.clock.now()).total_seconds()
-        self._until = asyncio.get_running_loop().time() + max(0.1, min(float(STEP_SECONDS), left))
+        self._until = asyncio.get_running_loop().time() + max(0.1, min(talks.step_seconds, left))
         self.outcomes = Outcomes(talks.access, talks.clock, run.id, hold)
 
     async def hold(self) -> None:
@@ -132,19 +138,25 @@ class Conversation:
         context = await self._talks.context(self._run, described(tools)) if self._step.kind == AGENT else Context()
         most = self._talks.spending.most_input(self._step.model_id)
         waited = pending_wish(self._run, self._turns, tools)
-        if waited is not None and not await self._use(*waited, Usage()):
+        if waited is not None and not await self._use(*waited, Usage(), waited=True):
             return
-        for used in range(MAX_ROUNDS + 1):
+        while True:
+            is_last = sum(turn.role == ASSISTANT for turn in self._turns) >= MAX_ROUNDS
+            if is_last:
+                context = msgspec.structs.replace(context, tools=enough(tools))
             step = msgspec.structs.replace(self._step, turns=tuple(self._turns))
             self._messages = messages_for(self._run, step, context, most)
             answer = await self._ask()
             if answer is None:
                 return
             text, usage = answer
-            wish = read_wish(text, tools) if used < MAX_ROUNDS else None
+            wish = read_wish(text, tools)
             if wish is None:
                 await self._talks.deltas.finish(self._stream)
                 await self.outcomes.answered(self._run, self._step, cut(text.strip()), usage)
+                return
+            if is_last:
+                await self.outcomes.gave_up(self._run, self._step, NO_END_OF_TOOLS, usage)
                 return
             if not await self._use(wish, text, usage):
                 return
@@ -159,7 +171,7 @@ class Conversation:
                 step.model_id,
                 self._messages,
                 max_tokens=tokens,
-                on_text=None if step.kind == DECOMPOSE else self._stream.add,
+                on_text=self._stream.keep if step.kind == DECOMPOSE else self._stream.add,
                 timeout_seconds=max(0.1, self._until - asyncio.get_running_loop().time()),
             )
         except DomainError as error:
@@ -167,8 +179,11 @@ class Conversation:
             return None
         return completion.text, spending.used(self._run, step.model_id, completion)
 
-    async def _use(self, wish: Wish, said: str, usage: Usage) -> bool:
-        """Use a tool and go on; False when the operator is asked first, or the step is somebody else's by now."""
+    async def _use(self, wish: Wish, said: str, usage: Usage, *, waited: bool = False) -> bool:
+        """Use a tool and go on; False when the operator is asked first, or the step is somebody else's by now.
+
+        One that was `waited` for is in the conversation already.
+        """
         asking = needed(self._run, wish, self._turns)
         if asking is not None:
             turns = (*self._turns, Turn(ASSISTANT, said[:_MAX_TURN_CHARS]))
@@ -182,9 +197,11 @@ class Conversation:
             return False
         self._run = run
         shown = fenced(f"result of {wish.tool}", result.text[:MAX_RESULT_CHARS])
-        if not self._turns or self._turns[-1].role == USER:
-            self._turns.append(Turn(ASSISTANT, said[:_MAX_TURN_CHARS]))
-        self._turns.append(Turn(USER, told(wish, result, shown)))
+        heard = told(wish, result, shown)
+        if waited:
+            self._turns[-1] = Turn(USER, f"{heard}\n\n{self._turns[-1].content}")
+        else:
+            self._turns += [Turn(ASSISTANT, said[:_MAX_TURN_CHARS]), Turn(USER, heard)]
         return True
 
     def _tools(self) -> tuple[str, ...]:

@@ -41,6 +41,11 @@ class Stream:
             self.text += text
             self._batcher.note(self)
 
+    def keep(self, text: str) -> None:
+        """Add what a model has written and nobody watches; it is what is paid for when the call does not end."""
+        if len(self.text) < MAX_ANSWER_BYTES:
+            self.text += text
+
     def restart(self) -> None:
         """Forget the text: another call begins."""
         self.text, self.sent = "", 0

@@ -15,7 +15,7 @@ import structlog
 from kit.background import end
 from kit.errors import DomainError
 from services.orchestrator.runs.model import Run, RunEvent
-from services.orchestrator.runs.progress import Hold, Usage, put_back, start, stop, told
+from services.orchestrator.runs.progress import Hold, Usage, held, put_back, start, stop, told
 from services.orchestrator.runs.service.chores import LEASE, Ticket
 
 if TYPE_CHECKING:
@@ -132,9 +132,15 @@ class Executor:
                     if error.code in ("ABORTED", "FAILED_PRECONDITION", "NOT_FOUND"):
                         return
             stopped.clear()
-            run = await self._access.find(run_id)
-            if run is None or run.is_over:
+            if await self._is_over(run_id):
                 return
+
+    async def _is_over(self, run_id: str) -> bool:
+        try:
+            run = await self._access.find(run_id)
+        except DomainError:
+            return False  # nobody knows now; the next beat asks again
+        return run is None or run.is_over
 
     async def _end(self, run: Run, leased: Leased) -> None:
         """Let the run go on first, then take the item off its queue."""
@@ -142,17 +148,18 @@ class Executor:
         await self._work.complete(leased, "done")
 
     async def _stop(self, run_id: str, leased: Leased, hold: Hold, usage: Usage) -> None:
+        """Let go of a step. One that still has to be done stays on its queue: whoever leases it next goes on."""
         run = await self._access.change(run_id, lambda current: _silently(stop(current, hold, usage), hold))
         if run is not None:
             await self._chores.carry_out_soon(run)
-        await self._complete_late(leased)
+        else:
+            run = await self._access.find(run_id)
+        if run is None or held(run, hold) is None:
+            await self._work.complete(leased, "not needed any more")
 
     async def _drop(self, run_id: str, leased: Leased, hold: Hold) -> None:
         """Take a step off its queue that is not needed any more; what its last worker had set aside is settled."""
         await self._stop(run_id, leased, hold, Usage())
-
-    async def _complete_late(self, leased: Leased) -> None:
-        await self._work.complete(leased, "not needed any more")
 
     async def _release(self, run_id: str, leased: Leased, hold: Hold, usage: Usage) -> None:
         """Give a step back, because this process stops: another one goes on at once."""

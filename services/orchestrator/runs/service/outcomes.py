@@ -71,6 +71,9 @@ class Outcomes:
             await self.gave_up(run, step, error.message, usage)
             return
         wait, now = _backoff(step.attempts, error.retry_after_seconds), self._clock.now()
+        if now + wait >= run.deadline_at:
+            await self.gave_up(run, step, error.message, usage)
+            return
         await self._write("step.progress", lambda run: put_back(run, self._hold, error.message, usage, now, wait))
         self.wait = wait if self.after is not None else None
 
@@ -105,5 +108,7 @@ class Outcomes:
 
 
 def _backoff(attempts: int, hint: float | None) -> timedelta:
-    seconds = min(_LONGEST_WAIT_SECONDS, max(hint or 0.0, _FIRST_WAIT_SECONDS * 2.0**attempts))
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - spreads retries, hides nothing
+    """Return how long to wait: never less than a provider asks for."""
+    own = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**attempts)
+    spread = random.uniform(1.0, 1.5)  # noqa: S311 - parts those who failed together, hides nothing
+    return timedelta(seconds=max(own, hint or 0.0) * spread)

@@ -6,10 +6,11 @@ The tests of a module share one installation; each makes its own operators.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis.asyncio
+import structlog
 from pymongo import AsyncMongoClient
 
 from kit import redis as kit_redis
@@ -17,6 +18,16 @@ from kit.caller import Caller
 from kit.clock import ManualClock, SystemClock
 from kit.mongo import Document
 from tests.service.orchestrator.platform import RunsPlatform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> Iterator[None]:
+    """Let the log tell of crashes in few words: here they are wanted, and drawing them takes longer than the test."""
+    before = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before[:-1], renderer])
+    yield
+    structlog.configure(processors=before)
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,14 @@ class Provider:
         self._runner: web.AppRunner | None = None
         self.url = ""
 
+    def reset(self) -> None:
+        """Forget what was asked, and answer well again."""
+        self.answers = [stream(*HELLO)]
+        self.requests.clear()
+        self.headers.clear()
+        self.most_at_once = self.under_way
+        self.released = asyncio.Event()
+
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)

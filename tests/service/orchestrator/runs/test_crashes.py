@@ -17,13 +17,13 @@ from kit.clock import ManualClock
 from kit.errors import DomainError
 from kit.mongo import Document
 from services.orchestrator.runs.model import OVER, Run
-from tests.service.orchestrator.platform import SEED, RunsPlatform, come_true
+from tests.service.orchestrator.platform import RunsPlatform
+from tests.service.orchestrator.runs import storms
 from tests.service.tasks.market.platform import TESTS
 
 _RUNS = 50
 _CHANCE = 0.06
 _BUDGETS = (3, 8, 40)
-_ROUNDS = 400
 
 
 @pytest.fixture(scope="module")
@@ -50,48 +50,15 @@ async def _begin(platform: RunsPlatform, customer: Caller, number: int) -> None:
         return  # the process died; whether the run began is for the invariants to say
 
 
-async def _stored(platform: RunsPlatform, customer: Caller) -> list[Run]:
-    store = platform.runs_app.runs.store
-    found = platform.resources.database("orchestrator")["runs"].find({"operator_id": customer.operator_id}, {"_id": 1})
-    runs = [await store.find(document["_id"]) for document in await found.to_list()]
-    return [run for run in runs if run is not None]
-
-
-async def _weather_it(replicas: list[RunsPlatform], customer: Caller) -> list[Run]:
-    """Let time pass whenever nothing moves, until every run has ended and everybody has heard of it."""
-    for round_number in range(_ROUNDS):
-        if round_number == _ROUNDS // 4:
-            for replica in replicas:
-                replica.storm.chance = 0.0  # some may never see a calm day otherwise
-
-        async def is_quiet() -> bool:
-            return all([await replica.is_idle() for replica in replicas])
-
-        await come_true(is_quiet)
-        replicas[0].pass_time(seconds=31)
-        for replica in replicas:
-            try:
-                await replica.care()
-                await replica.runs_app.runs.worker.look()
-            except Exception:  # noqa: BLE001 - it died; the next look is another process's
-                continue
-        runs = await _stored(replicas[0], customer)
-        if all(run.status in OVER and run.settled and run.told for run in runs):
-            return runs
-        await asyncio.sleep(0.05)
-    raise AssertionError("some runs never ended")
-
-
 async def test_every_run_ends_once_whatever_dies(platform: RunsPlatform, twin: RunsPlatform) -> None:
     customer = await platform.customer(credits=100_000)
     replicas = [platform, twin]
-    for number, replica in enumerate(replicas):
-        replica.storm.begin(SEED + number, _CHANCE)
+    storms.begin(replicas, _CHANCE)
 
     await asyncio.gather(*(_begin(replicas[number % 2], customer, number) for number in range(_RUNS)))
-    runs = await _weather_it(replicas, customer)
+    runs = await storms.weather(replicas, customer)
 
-    assert sum((platform.storm.seen + twin.storm.seen).values()) > 20
+    assert storms.crashes(replicas) > 20
     assert len(runs) > _RUNS // 3
     await _check_events(platform, runs)
     await _check_money(platform, customer, runs)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -47,6 +49,7 @@ class Sender:
         jitter: stretches the pauses between attempts.
         tick_seconds: how often to look without being woken.
         concurrency: the most endpoints at once: so many that some that hang take the place of no other.
+        share: the most of them that may be of one operator, however many of its endpoints hang.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Sender:
         jitter: Callable[[], float] = some_jitter,
         tick_seconds: float = 1.0,
         concurrency: int = 256,
+        share: int = 64,
     ) -> None:
         self._endpoints = endpoints
         self._deliveries = deliveries
@@ -69,8 +73,10 @@ class Sender:
         self._jitter = jitter
         self._tick_seconds = tick_seconds
         self._concurrency = concurrency
+        self._share = share
         self._woken = asyncio.Event()
         self._serving: set[asyncio.Task[None]] = set()
+        self._of_operator: Counter[int] = Counter()
 
     def wake(self) -> None:
         """Look at once."""
@@ -101,17 +107,22 @@ class Sender:
         """Take on endpoints that have something due, as many as there is room for; returns how many."""
         begun = 0
         while len(self._serving) < self._concurrency:
-            endpoint = await self._endpoints.claim(self._clock.now())
+            sated = [operator_id for operator_id, count in self._of_operator.items() if count >= self._share]
+            endpoint = await self._endpoints.claim(self._clock.now(), sated)
             if endpoint is None:
                 break
             task = asyncio.create_task(self._serve(endpoint))
             self._serving.add(task)
-            task.add_done_callback(self._ended)
+            self._of_operator[endpoint.operator_id] += 1
+            task.add_done_callback(partial(self._ended, endpoint.operator_id))
             begun += 1
         return begun
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, operator_id: int, task: asyncio.Task[None]) -> None:
         self._serving.discard(task)
+        self._of_operator[operator_id] -= 1
+        if not self._of_operator[operator_id]:
+            del self._of_operator[operator_id]
         self._woken.set()
 
     async def _serve(self, endpoint: Endpoint) -> None:

@@ -55,6 +55,7 @@ class Webhook(msgspec.Struct, frozen=True):
     Attributes:
         id: from 1.
         agent_id: the agent.
+        operator_id: its operator when the webhook was made; 0 when it had none.
         url: the address.
         events: what it wants.
         is_active: whether it gets events.
@@ -66,6 +67,7 @@ class Webhook(msgspec.Struct, frozen=True):
 
     id: int
     agent_id: int
+    operator_id: int
     url: str
     events: tuple[str, ...]
     is_active: bool
@@ -160,6 +162,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     Attributes:
         webhook_id: the webhook.
+        operator_id: who shares in the senders with it, see `Webhook`.
         url: its address.
         secrets: its secrets.
         failure_count: its failed attempts in a row.
@@ -168,6 +171,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """
 
     webhook_id: int
+    operator_id: int
     url: str
     secrets: SealedSecrets
     failure_count: int

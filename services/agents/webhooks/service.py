@@ -115,7 +115,7 @@ class WebhookService:
             await self._check(url)
         except TargetRefused as error:
             raise target_refused(error) from None
-        webhook, secret = await self._new(agent_id, url, events), new_secret()
+        webhook, secret = await self._new(caller, url, events), new_secret()
         webhook = msgspec.structs.replace(webhook, secret_prefix=shown(secret))
         sealed = self._ring.seal(secret, owner(webhook.id))
         if await self._webhooks.insert(webhook, sealed, request):
@@ -218,10 +218,11 @@ class WebhookService:
         self._wake()
         return replayed
 
-    async def _new(self, agent_id: int, url: str, events: Sequence[str]) -> Webhook:
+    async def _new(self, caller: Caller, url: str, events: Sequence[str]) -> Webhook:
         return Webhook(
             id=await self._webhooks.next_id(),
-            agent_id=agent_id,
+            agent_id=caller.agent_id,
+            operator_id=caller.operator_id,
             url=url,
             events=tuple(dict.fromkeys(events)),
             is_active=True,

@@ -42,10 +42,13 @@ class EndpointStore:
         await self._webhooks.update_many(wanted, {"$inc": {"bell": 1}, "$min": {"due_at": now}})
 
     @translated()
-    async def claim(self, now: datetime) -> Endpoint | None:
-        """Hold the endpoint that has waited longest, if any waits."""
+    async def claim(self, now: datetime, passing_over: Sequence[int] = ()) -> Endpoint | None:
+        """Hold the endpoint that has waited longest, if any waits, but none of the operators that are passed over."""
+        waiting: dict[str, Any] = {"due_at": {"$lte": now}, "busy_until": {"$lte": now}}
+        if passing_over:
+            waiting["operator_id"] = {"$nin": list(passing_over)}
         document = await self._webhooks.find_one_and_update(
-            {"due_at": {"$lte": now}, "busy_until": {"$lte": now}},
+            waiting,
             {"$set": {"lease": new_id(), "busy_until": now + HOLD}},
             sort=[("due_at", ASCENDING)],
             return_document=ReturnDocument.AFTER,
@@ -120,6 +123,7 @@ def _endpoint(document: Document) -> Endpoint:
     secrets = SealedSecrets(document["secret"], document.get("old_secret", ""), document.get("old_secret_until"))
     return Endpoint(
         webhook_id=int(document["_id"]),
+        operator_id=int(document.get("operator_id", 0)),
         url=document["url"],
         secrets=secrets,
         failure_count=int(document["failure_count"]),

@@ -58,8 +58,8 @@ class WebhookStore:
                     partialFilterExpression={"is_active": True},
                 ),
                 IndexModel(
-                    [("due_at", ASCENDING), ("busy_until", ASCENDING)],
-                    name="due",
+                    [("due_at", ASCENDING), ("busy_until", ASCENDING), ("operator_id", ASCENDING)],
+                    name="waiting",
                     partialFilterExpression={"due_at": {"$exists": True}},
                 ),
                 IndexModel([("condemned", ASCENDING)], name="condemned", sparse=True),
@@ -214,6 +214,7 @@ def _new_document(webhook: Webhook, sealed: str, request: Request | None) -> Doc
     document = {
         "_id": webhook.id,
         "agent_id": webhook.agent_id,
+        "operator_id": webhook.operator_id,
         "url": webhook.url,
         "events": list(webhook.events),
         "is_active": True,
@@ -234,6 +235,7 @@ def _webhook(document: Document) -> Webhook:
     return Webhook(
         id=int(document["_id"]),
         agent_id=int(document["agent_id"]),
+        operator_id=int(document.get("operator_id", 0)),
         url=document["url"],
         events=tuple(document["events"]),
         is_active=document["is_active"],

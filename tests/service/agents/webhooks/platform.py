@@ -105,7 +105,9 @@ class WebhookPlatform:
         self._versions = 0
         self.stub: Any = None
 
-    def new_sender(self, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS, kind: type[Sender] = Sender) -> Sender:
+    def new_sender(
+        self, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS, kind: type[Sender] = Sender, **limits: int
+    ) -> Sender:
         """Return another sender, as another process has one."""
         app = self.app
         courier = Courier(app.outbound, app.ring, self.resources.tracer, clock, timeout_seconds=timeout_seconds)
@@ -117,6 +119,7 @@ class WebhookPlatform:
             clock,
             jitter=lambda: 1.0,
             tick_seconds=_NEVER,
+            **limits,
         )
 
     async def start(self) -> None:

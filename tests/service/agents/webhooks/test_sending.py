@@ -231,6 +231,25 @@ async def test_one_after_the_other_to_one_endpoint_and_many_endpoints_at_once(
     assert len(await hooks.deliveries(slow.webhook.id, state=DELIVERED)) == 6
 
 
+async def test_an_operator_whose_endpoints_all_hang_delays_no_other(hooks: WebhookPlatform, receiver: Receiver) -> None:
+    for number in range(1, 6):
+        await hooks.create(receiver.answering(hang, path=f"slow-{number}"), caller=agent(number, operator_id=1))
+    await hooks.happens("task.created")
+    sender = hooks.new_sender(hooks.clock, concurrency=4, share=3)
+    sending = asyncio.create_task(sender.work_off())
+    for number in range(1, 4):
+        await receiver.has(1, f"slow-{number}")
+    await hooks.create(receiver.answering(200, path="quick"), caller=agent(9, operator_id=2))
+    await hooks.happens("task.created")
+    sender.wake()
+    again = asyncio.create_task(sender.work_off())
+    await receiver.has(1, "quick")
+    assert [len(receiver.at(f"slow-{number}")) for number in range(1, 6)] == [1, 1, 1, 0, 0]
+    receiver.released.set()
+    await asyncio.gather(sending, again)
+    assert [len(receiver.at(f"slow-{number}")) for number in range(1, 6)] == [2] * 5
+
+
 async def test_one_endpoint_is_never_asked_twice_at_once(hooks: WebhookPlatform, receiver: Receiver) -> None:
     senders = [hooks.new_sender(hooks.clock) for _ in range(6)]
     made = await hooks.create(receiver.answering(200))

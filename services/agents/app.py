@@ -70,7 +70,10 @@ class AgentsApp:
         self.activity = ActivityRecorder(self.session_store.note_activity)
         self.sessions = SessionService(self.session_store, self.activity.note, revoke, clock)
         self.identity_store = IdentityStore(database, self.welcome_store)
-        self.identity = IdentityService(self.identity_store, self.sessions, revoke, self.welcome.greet, clock)
+        self.uses = ActivityRecorder(self.identity_store.note_use)
+        self.identity = IdentityService(
+            self.identity_store, self.sessions, self.uses.note, revoke, self.welcome.greet, clock
+        )
         self.reputation_store = ReputationStore(database)
         learn = ReputationService(self.reputation_store).learn
         self.feed_metrics = FeedMetrics(resources.registry)
@@ -130,6 +133,7 @@ class AgentsApp:
         """End the loops and the writes under way."""
         await self._background.close()
         await self.activity.close()
+        await self.uses.close()
         await self.revocations.close()
 
     def _leadership(self, name: str) -> Leadership:

@@ -43,6 +43,11 @@ class Secret:
         return self._text[: len(self.mark) + _SHOWN_CHARACTERS]
 
     @property
+    def ending(self) -> str:
+        """The last four characters, which tell keys apart whose first ones are alike."""
+        return self._text[-_SHOWN_CHARACTERS:]
+
+    @property
     def digest(self) -> str:
         """The SHA-256 under which it is stored, in hexadecimal."""
         return hashlib.sha256(self._text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,6 @@ sections 0 and 3). They are told apart by the base of the path and by `X-SDK-Lan
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -50,8 +49,3 @@ def generation(request: web.Request) -> Generation:
         thread_seconds=language == "rust" and not new,
         file_text=language == "go" and with_bearer,
     )
-
-
-def day_text(at: datetime | None = None) -> str:
-    """Return a day as text; today's without one."""
-    return (at or datetime.now(UTC)).date().isoformat()

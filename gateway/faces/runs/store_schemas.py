@@ -149,7 +149,10 @@ class StorageUse(msgspec.Struct, rename="camel"):
 
 
 class ApiKeyUse(msgspec.Struct, rename="camel"):
-    """A key and the limits that it is under: those of its operator's plan."""
+    """A key and the limits that it is under, which are its operator's, as is what is used of them.
+
+    `last_used_at` is known to within a minute.
+    """
 
     key_id: str
     display_key: str
@@ -173,7 +176,7 @@ class DayCount(msgspec.Struct):
 
 
 class Usage(msgspec.Struct, rename="camel"):
-    """Runs that were counted. Only those of the windows that still last are known: `totalRequests` is this month's."""
+    """Runs that were counted: `totalRequests` ever, `usageHistory` on each of the last 30 days, today last."""
 
     total_requests: int
     requests_this_month: int

@@ -40,6 +40,8 @@ def key_to_proto(key: OperatorKey) -> pb.OperatorKey:
         test=key.test,
         created_at=to_timestamp(key.created_at),
         revoked_at=None if key.revoked_at is None else to_timestamp(key.revoked_at),
+        last_used_at=None if key.last_used_at is None else to_timestamp(key.last_used_at),
+        ending=key.ending,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,6 +14,8 @@ ACTIVE = "active"
 PAUSED = "paused"
 SUSPENDED = "suspended"
 PENDING_CLAIM = "pending_claim"
+# How exactly it is known when a key was used last: finer would be a write for each request.
+USE_STEP = timedelta(minutes=1)
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -35,6 +37,8 @@ class OperatorKey(msgspec.Struct, frozen=True):
         test: whether it is a test key.
         created_at: when it was made.
         revoked_at: when it was revoked; None while it is valid.
+        last_used_at: when it was used last, to within `USE_STEP`; None before the first use.
+        ending: the last characters of the secret.
     """
 
     id: str
@@ -44,6 +48,12 @@ class OperatorKey(msgspec.Struct, frozen=True):
     test: bool
     created_at: datetime
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    ending: str = ""
+
+    def is_quiet(self, now: datetime) -> bool:
+        """Tell whether it is time to note a use of `now`."""
+        return self.last_used_at is None or now - self.last_used_at >= USE_STEP
 
 
 class Agent(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from kit.caller import ADMIN, OPERATOR_SCOPES, READ, SESSION_SCOPES, WRITE, Caller
@@ -55,6 +56,7 @@ class IdentityService:
     Args:
         store: where they are kept.
         sessions: tells whose a session token is.
+        note_use: writes down, later and off the caller's way, that a key was used at a time.
         revoke: announces to all processes that the credential of an id has ended; never raises.
         welcome: gives an operator the credits that it is owed; never raises.
         clock: the time.
@@ -64,12 +66,14 @@ class IdentityService:
         self,
         store: IdentityStore,
         sessions: SessionReader,
+        note_use: Callable[[str, datetime], None],
         revoke: Callable[[str], None],
         welcome: Callable[[int], Awaitable[None]],
         clock: Clock,
     ) -> None:
         self._store = store
         self._sessions = sessions
+        self._note_use = note_use
         self._revoke = revoke
         self._welcome = welcome
         self._clock = clock
@@ -139,6 +143,7 @@ class IdentityService:
             scopes=granted,
             test=test,
             created_at=self._clock.now(),
+            ending=secret.ending,
         )
         await self._store.insert_key(key, secret)
         return key, secret
@@ -213,6 +218,9 @@ class IdentityService:
         key = await self._store.find_key(secret)
         if key is None or key.revoked_at is not None:
             return None
+        now = self._clock.now()
+        if key.is_quiet(now):
+            self._note_use(key.id, now)
         return Identity(kind="operator", operator_id=key.operator_id, scopes=key.scopes, credential_id=key.id)
 
     async def _agent_identity(self, secret: Secret) -> Identity | None:

@@ -91,6 +91,7 @@ class IdentityStore:
                 "test": key.test,
                 "created_at": key.created_at,
                 "revoked_at": None,
+                "ending": key.ending,
                 "secret_hash": secret.digest,
             }
         )
@@ -108,6 +109,11 @@ class IdentityStore:
         if document is None or not secret.matches(document["secret_hash"]):
             return None
         return _key(document)
+
+    @translated()
+    async def note_use(self, key_id: str, at: datetime) -> None:
+        """Write down when a key was used last; an older time changes nothing."""
+        await self._keys.update_one({"_id": key_id}, {"$max": {"last_used_at": at}})
 
     @translated()
     async def revoke_key(self, key_id: str, owner: int | None, now: datetime) -> OperatorKey | None:
@@ -203,6 +209,8 @@ def _key(document: Document) -> OperatorKey:
         test=document["test"],
         created_at=document["created_at"],
         revoked_at=document["revoked_at"],
+        last_used_at=document.get("last_used_at"),
+        ending=document.get("ending", ""),
     )
 
 

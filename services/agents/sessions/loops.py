@@ -1,4 +1,4 @@
-"""Work of sessions that no caller waits for."""
+"""Work of credentials that no caller waits for."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _log = structlog.get_logger(__name__)
 
 
 class ActivityRecorder:
-    """Writes down when sessions were used, one write at a time for each.
+    """Writes down when credentials were used, one write at a time for each.
 
     Args:
-        write: stores that a session was used at a time.
+        write: stores that the credential of an id was used at a time.
     """
 
     def __init__(self, write: Callable[[str, datetime], Awaitable[None]]) -> None:
         self._write = write
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    def note(self, session_id: str, at: datetime) -> None:
-        """Begin to write, unless a write for this session is under way."""
-        if session_id not in self._running:
-            self._running[session_id] = asyncio.create_task(self._record(session_id, at))
+    def note(self, used: str, at: datetime) -> None:
+        """Begin to write, unless a write for this credential is under way."""
+        if used not in self._running:
+            self._running[used] = asyncio.create_task(self._record(used, at))
 
     async def close(self) -> None:
         """Wait until everything noted is written."""
         await asyncio.gather(*self._running.values())
 
-    async def _record(self, session_id: str, at: datetime) -> None:
+    async def _record(self, used: str, at: datetime) -> None:
         try:
-            await self._write(session_id, at)
+            await self._write(used, at)
         except Unavailable as error:
-            # The next use of the session notes it again.
-            _log.warning("the activity of a session is not noted", session_id=session_id, problem=error.message)
+            # The next use notes it again.
+            _log.warning("the use of a credential is not noted", id=used, problem=error.message)
         finally:
-            del self._running[session_id]
+            del self._running[used]

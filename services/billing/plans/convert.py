@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from piecework.billing.v1 import plans_pb2 as pb
 
 from kit.timestamps import to_timestamp
-from services.billing.plans.model import DAY, HOUR, MONTH, WEEK, WINDOWS, Assignment, Plan, WindowUsage
+from services.billing.plans.model import DAY, HOUR, MONTH, WEEK, WINDOWS, Assignment, DayUsage, Plan, WindowUsage
 from services.billing.plans.quotas import Consume
 
 _WINDOWS = {
@@ -44,6 +44,11 @@ def plan_to_proto(plan: Plan) -> pb.Plan:
         max_agents=plan.max_agents,
         run_timeout_seconds=plan.run_timeout_seconds,
     )
+
+
+def days_to_proto(days: Sequence[DayUsage]) -> list[pb.DayUsage]:
+    """Return the messages of days."""
+    return [pb.DayUsage(date=each.date, runs=each.runs) for each in days]
 
 
 def usage_to_proto(usage: Sequence[WindowUsage]) -> list[pb.QuotaUsage]:

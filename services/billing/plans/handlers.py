@@ -47,7 +47,10 @@ class PlanHandlers(plans_pb2_grpc.PlanServiceServicer):
 
     async def ReadUsage(self, request: pb.ReadUsageRequest, _: Context) -> pb.ReadUsageResponse:
         """Read what is used."""
-        usage = await self._service.usage(current_caller(), request.operator_id)
+        usage, history = await self._service.usage(current_caller(), request.operator_id)
         return pb.ReadUsageResponse(
-            usage=convert.usage_to_proto(usage.limited), counted=convert.usage_to_proto(usage.counted)
+            usage=convert.usage_to_proto(usage.limited),
+            counted=convert.usage_to_proto(usage.counted),
+            total_runs=history.total,
+            days=convert.days_to_proto(history.days),
         )

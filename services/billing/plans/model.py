@@ -11,6 +11,7 @@ from msgspec.structs import replace
 HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
 # The shortest first.
 WINDOWS = (HOUR, DAY, WEEK, MONTH)
+HISTORY_DAYS = 30
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -53,10 +54,18 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What was counted for an operator, in the last window of each kind."""
+    """What was counted for an operator.
+
+    Attributes:
+        counts: in the last window of each kind.
+        total: ever.
+        days: on each of the last days on which there was anything, by date (ISO 8601).
+    """
 
     operator_id: int
     counts: dict[str, Count] = {}
+    total: int = 0
+    days: dict[str, int] = {}
 
     def moment(self, now: datetime) -> datetime:
         """Return the time to count at: where the clocks of replicas differ, no window begins a second time."""
@@ -66,6 +75,18 @@ class Tally(msgspec.Struct, frozen=True):
         """Return how many runs were counted in the window that lasts now."""
         count = self.counts.get(window)
         return count.used if count is not None and count.start == window_start(window, now) else 0
+
+    def history(self, now: datetime) -> list[DayUsage]:
+        """Return how many runs were counted on each of the last days, the oldest first and today last."""
+        days = [(now - timedelta(days=ago)).date().isoformat() for ago in reversed(range(HISTORY_DAYS))]
+        return [DayUsage(day, self.days.get(day, 0)) for day in days]
+
+
+class DayUsage(msgspec.Struct, frozen=True):
+    """How many runs were counted on a day."""
+
+    date: str
+    runs: int
 
 
 class Consumption(msgspec.Struct, frozen=True):
@@ -92,6 +113,13 @@ class Usage(msgspec.Struct, frozen=True):
 
     limited: list[WindowUsage]
     counted: list[WindowUsage]
+
+
+class History(msgspec.Struct, frozen=True):
+    """How much was ever used, and on each of the last days."""
+
+    total: int
+    days: list[DayUsage]
 
 
 def window_start(window: str, at: datetime) -> datetime:

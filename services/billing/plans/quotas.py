@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from services.billing.plans.errors import ConsumptionExists, ConsumptionReturned, QuotaExceeded
 from services.billing.plans.model import (
+    HISTORY_DAYS,
     WINDOWS,
     Consumption,
     Count,
@@ -107,7 +108,8 @@ class Quotas:
             start = window_start(window, now)
             if window_start(window, at) == start:
                 counts[window] = Count(start, tally.used(window, now) + runs)
-        changed = replace(tally, counts=counts)
+        total, days = max(0, tally.total + runs), _days(tally, runs, at, now)
+        changed = replace(tally, counts=counts, total=total, days=days)
         self.changed_tallies[tally.operator_id] = changed
         return changed
 
@@ -116,6 +118,16 @@ class Quotas:
 
     def _consumption(self, consumption_id: str) -> Consumption | None:
         return self.changed_consumptions.get(consumption_id) or self._consumptions.get(consumption_id)
+
+
+def _days(tally: Tally, runs: int, at: datetime, now: datetime) -> dict[str, int]:
+    """Return what was counted on the last days, with runs that are counted at a time or taken back."""
+    oldest = (now - timedelta(days=HISTORY_DAYS - 1)).date().isoformat()
+    days = {day: count for day, count in tally.days.items() if day >= oldest}
+    day = at.date().isoformat()
+    if day >= oldest:
+        days[day] = max(0, days.get(day, 0) + runs)
+    return days
 
 
 def usage_of(tally: Tally, plan: Plan, now: datetime) -> Usage:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.caller import ADMIN, READ, Caller
 from services.billing.plans.errors import OperatorNeeded, ServicesOnly
-from services.billing.plans.model import Assignment, Plan, Usage
+from services.billing.plans.model import Assignment, History, Plan, Usage
 from services.billing.plans.quotas import Consume, Return, usage_of
 
 if TYPE_CHECKING:
@@ -82,15 +82,16 @@ class PlanService:
         _require_service(caller)
         return await self._store.give_back(command)
 
-    async def usage(self, caller: Caller, operator_id: int) -> Usage:
-        """Return how much of its plan an operator has used; the caller's own when 0.
+    async def usage(self, caller: Caller, operator_id: int) -> tuple[Usage, History]:
+        """Return how much of its plan an operator has used, and how much before; the caller's own when 0.
 
         Raises:
             PermissionDenied: it is another operator's.
         """
         operator_id = _readable(caller, operator_id)
         plan = self._catalogue.plan_of(await self._store.assignment(operator_id))
-        return usage_of(await self._store.tally(operator_id), plan, self._clock.now())
+        tally, now = await self._store.tally(operator_id), self._clock.now()
+        return usage_of(tally, plan, now), History(tally.total, tally.history(tally.moment(now)))
 
 
 def _readable(caller: Caller, operator_id: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,31 @@ async def test_models_need_no_key(site: Site) -> None:
     assert all(option["label"] and isinstance(option["badge"], str) for option in reply.json["options"])
 
 
+async def _used_key(runner: Runner, path: str, key_id: str) -> Any:
+    """Return a key as it is listed once its use is noted, which nobody waits for."""
+    async with asyncio.timeout(30):
+        while True:
+            key = next(each for each in (await runner.get(path))["keys"] if each["keyId"] == key_id)
+            if key["lastUsedAt"] is not None:
+                return key
+
+
+async def test_usage_tells_what_was_ever_used(site: Site) -> None:
+    runner = await new_runner(site, "usage")
+    for base in BASES:
+        await runner.finish(await runner.start())
+        usage = await runner.get(f"{base}/usage")
+        counts = [usage[f"requests{window}"] for window in ("ThisMonth", "ThisWeek", "Today")]
+        assert usage["totalRequests"] == sum(day["count"] for day in usage["usageHistory"]) >= max(counts)
+        assert len(usage["usageHistory"]) == 30
+        (key,) = usage["apiKeys"]
+        assert key["displayKey"].startswith("pw_live_")
+        assert {"hourlyLimit", "monthlyQuota", "currentHourlyUsage", "dailyUsage", "weeklyUsage"} < set(key)
+    assert usage["totalRequests"] == 2
+    key = await _used_key(runner, "/api/developer/keys", usage["apiKeys"][0]["keyId"])
+    assert key["lastUsedAt"] >= key["createdAt"]
+
+
 async def test_keys_are_made_and_ended(site: Site) -> None:
     runner = await new_runner(site, "keys")
     for base in BASES:
@@ -186,7 +212,11 @@ async def test_keys_are_made_and_ended(site: Site) -> None:
         assert (await runner.send("GET", f"{base}/usage", key=made["apiKey"])).status == 200
         keys = (await runner.get(f"{base}/keys"))["keys"]
         newest = keys[0]["keyId"]
-        assert made["apiKey"].startswith(keys[0]["displayKey"][:-1])
+        beginning, ending = keys[0]["displayKey"].split("…")
+        assert made["apiKey"].startswith(beginning)
+        assert made["apiKey"].endswith(ending)
+        assert (len(beginning), len(ending)) == (12, 4)
+        assert await _used_key(runner, f"{base}/keys", newest)
         ended = await runner.send("DELETE", f"{base}/keys", json={"keyId": newest})
         assert good(ended) == {"message": "Key revoked"}
         await site.eventually("GET", f"{base}/usage", 401, key=made["apiKey"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +56,34 @@ async def test_a_key_speaks_for_its_operator(agents: Any, test: bool, mark: str)
     assert (found.kind, found.operator_id, found.credential_id) == ("operator", owner.operator_id, made.key.id)
     assert tuple(found.scopes) == OPERATOR_SCOPES
     assert not found.HasField("expires_at")
+
+
+async def test_a_key_shows_its_beginning_and_its_end(agents: Any) -> None:
+    owner = await agents.new_operator("poster")
+    made = await agents.new_key(owner.operator_id)
+    assert (made.key.prefix, made.key.ending) == (made.secret[:12], made.secret[-4:])
+
+
+async def test_the_last_use_of_a_key_is_noted_every_minute(agents: Any) -> None:
+    owner = await agents.new_operator("poster")
+    made = await agents.new_key(owner.operator_id)
+
+    async def last_used() -> Any:
+        request = pb.ListOperatorKeysRequest(operator_id=owner.operator_id)
+        (key,) = (await agents.call(agents.identity.ListOperatorKeys, request)).keys
+        return key.last_used_at.ToDatetime(UTC) if key.HasField("last_used_at") else None
+
+    assert await last_used() is None
+    async with await agents.database["operator_keys"].watch() as changes, asyncio.timeout(30):
+        for _ in range(2):
+            await agents.identify(made.secret)
+            assert list((await changes.next())["updateDescription"]["updatedFields"]) == ["last_used_at"]
+            noted = await last_used()
+            assert abs(noted - agents.clock.now()) < timedelta(milliseconds=1)
+            agents.clock.set(agents.clock.now() + timedelta(seconds=59))
+            await agents.identify(made.secret)
+            assert await last_used() == noted, "no write for each use"
+            agents.clock.set(agents.clock.now() + timedelta(seconds=1))
 
 
 async def test_a_key_has_the_scopes_that_were_asked_for(agents: Any) -> None:

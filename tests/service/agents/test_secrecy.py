@@ -103,7 +103,9 @@ async def test_a_database_that_is_lost_tells_no_secret(log: io.BytesIO) -> None:
     sessions = SessionService(SessionStore(database), lambda _id, _at: None, lambda _id: None, clock)
     welcome = WelcomeStore(database)
     greet = WelcomeService(welcome, LedgerPeer(Channels({}), Outgoing(CallerSigner("k" * 32)))).greet
-    identity = IdentityService(IdentityStore(database, welcome), sessions, lambda _id: None, greet, clock)
+    identity = IdentityService(
+        IdentityStore(database, welcome), sessions, lambda _id, _at: None, lambda _id: None, greet, clock
+    )
     for text in ("pw_live_" + "A" * 43, "th_agent_" + "0" * 64, "pws_" + "A" * 43):
         with pytest.raises(Unavailable) as caught:
             await identity.authenticate(service_caller("gateway"), Secret(text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from piecework.billing.v1 import plans_pb2 as pb
@@ -74,6 +75,19 @@ async def test_a_refusal_tells_why_and_until_when(platform: BillingPlatform, new
     await platform.set_plan(member, "pro")
     with refused("QUOTA_EXCEEDED", Exhausted):
         await platform.consume(member)
+
+
+async def test_what_was_ever_counted(platform: BillingPlatform, new_operator: NewOperator) -> None:
+    member = new_operator()
+    await platform.set_plan(member, "super")
+    for number in range(3):
+        await platform.consume(member, f"history:{member}:{number}")
+    await platform.call(platform.plans.ReturnQuota, pb.ReturnQuotaRequest(id=f"history:{member}:0"))
+    read = await platform.call(platform.plans.ReadUsage, pb.ReadUsageRequest(), operator(member))
+    assert read.total_runs == 2
+    today = platform.clock.now().date()
+    assert [each.date for each in read.days] == [(today - timedelta(days=29 - ago)).isoformat() for ago in range(30)]
+    assert [each.runs for each in read.days] == [0] * 29 + [2]
 
 
 async def test_who_may_do_what(platform: BillingPlatform, new_operator: NewOperator) -> None:

@@ -11,7 +11,17 @@ from hypothesis import strategies as some
 from kit.errors import DomainError
 from services.billing.plans.catalogue import read_catalogue
 from services.billing.plans.errors import QuotaExceeded
-from services.billing.plans.model import WINDOWS, Assignment, Consumption, Plan, Tally, Usage, window_end, window_start
+from services.billing.plans.model import (
+    HISTORY_DAYS,
+    WINDOWS,
+    Assignment,
+    Consumption,
+    Plan,
+    Tally,
+    Usage,
+    window_end,
+    window_start,
+)
 from services.billing.plans.quotas import Consume, Quotas, Return, usage_of
 
 NOW = datetime(2026, 11, 18, 13, 45, 10, tzinfo=UTC)  # a Wednesday
@@ -65,6 +75,34 @@ def test_an_operators_own_limits() -> None:
 
 def test_a_plan_that_is_no_longer_offered_is_the_first_one() -> None:
     assert read_catalogue().plan_of(Assignment(1, "gone")).id == "free"
+
+
+def test_the_total_and_the_days_outlast_every_window() -> None:
+    counter = Counter(month=100)
+    counter.run("a", 3)
+    counter.now = NOW + timedelta(days=20)
+    counter.run("b", 2)
+    counter.run("c")
+    counter.do(Return("c"))
+    counter.do(Return("c"))
+    assert counter.tally.total == 5
+    told = {each.date: each.runs for each in counter.tally.history(counter.now)}
+    assert len(told) == HISTORY_DAYS == 30
+    assert {day: runs for day, runs in told.items() if runs} == {"2026-11-18": 3, "2026-12-08": 2}
+    assert list(told)[-1] == "2026-12-08"
+    assert list(told) == sorted(told)
+
+
+def test_days_are_not_kept_for_ever() -> None:
+    counter = Counter()
+    for day in range(100):
+        counter.now = NOW + timedelta(days=day)
+        counter.run(f"day {day}")
+    assert len(counter.tally.days) == HISTORY_DAYS
+    assert counter.tally.total == 100
+    counter.do(Return("day 3"))
+    assert counter.tally.total == 99
+    assert len(counter.tally.days) == HISTORY_DAYS
 
 
 def test_windows() -> None:

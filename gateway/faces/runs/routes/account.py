@@ -11,7 +11,6 @@ from piecework.billing.v1 import plans_pb2
 
 from gateway.call import Call
 from gateway.faces.runs import store_schemas as schemas
-from gateway.faces.runs.generations import day_text
 from gateway.faces.runs.requests import ApiKeyName, NewApiKey
 from gateway.faces.runs.routes.table import Rows
 from gateway.routing import Route
@@ -20,7 +19,6 @@ from kit.caller import ADMIN
 
 _HOUR, _DAY = plans_pb2.QUOTA_WINDOW_HOUR, plans_pb2.QUOTA_WINDOW_DAY
 _WEEK, _MONTH = plans_pb2.QUOTA_WINDOW_WEEK, plans_pb2.QUOTA_WINDOW_MONTH
-_SHOWN = "…"
 
 
 async def get_usage(call: Call) -> schemas.Usage:
@@ -34,7 +32,7 @@ async def get_usage(call: Call) -> schemas.Usage:
     quota = limits.get(_MONTH, 0)
     end = counted[_MONTH].resets_at if _MONTH in counted else Timestamp()
     return schemas.Usage(
-        total_requests=used[_MONTH],
+        total_requests=use.total_runs,
         requests_this_month=used[_MONTH],
         requests_this_week=used[_WEEK],
         requests_today=used[_DAY],
@@ -44,7 +42,7 @@ async def get_usage(call: Call) -> schemas.Usage:
         period_end=time_text(end),
         plan=plan.id,
         api_keys=[_key_use(key, plan, limits, used) for key in keys],
-        usage_history=[schemas.DayCount(day_text(), used[_DAY])],
+        usage_history=[schemas.DayCount(each.date, each.runs) for each in use.days],
     )
 
 
@@ -56,13 +54,13 @@ async def list_keys(call: Call) -> schemas.ApiKeys:
         [
             schemas.ApiKey(
                 key.id,
-                key.prefix + _SHOWN,
+                _shown(key),
                 plan.id.upper(),
                 limits.get(_HOUR, 0),
                 limits.get(_MONTH, 0),
                 time_text(key.created_at),
-                None,
-                time_text(key.revoked_at) if key.HasField("revoked_at") else None,
+                _time(key, "last_used_at"),
+                _time(key, "revoked_at"),
             )
             for key in keys
         ]
@@ -104,11 +102,11 @@ def _key_use(
 ) -> schemas.ApiKeyUse:
     return schemas.ApiKeyUse(
         key.id,
-        key.prefix + _SHOWN,
+        _shown(key),
         plan.id.upper(),
         time_text(key.created_at),
-        None,
-        time_text(key.revoked_at) if key.HasField("revoked_at") else None,
+        _time(key, "last_used_at"),
+        _time(key, "revoked_at"),
         limits.get(_HOUR, 0),
         limits.get(_MONTH, 0),
         used[_HOUR],
@@ -116,6 +114,14 @@ def _key_use(
         used[_WEEK],
         used[_MONTH],
     )
+
+
+def _shown(key: identity_pb2.OperatorKey) -> str:
+    return f"{key.prefix}…{key.ending}"
+
+
+def _time(key: identity_pb2.OperatorKey, name: str) -> str | None:
+    return time_text(getattr(key, name)) if key.HasField(name) else None  # type: ignore[arg-type]
 
 
 def _begin_of_month(end: Timestamp) -> Timestamp:

@@ -65,6 +65,8 @@ class OperatorKey(_message.Message):
     TEST_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     REVOKED_AT_FIELD_NUMBER: _builtins.int
+    LAST_USED_AT_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, a UUID."""
     operator_id: _builtins.int
@@ -73,6 +75,8 @@ class OperatorKey(_message.Message):
     """The first characters of the secret, to tell keys apart."""
     test: _builtins.bool
     """Whether it is a test key (`pw_test_`)."""
+    ending: _builtins.str
+    """The last characters of the secret; empty for keys that were made before these were kept."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it allows: `queue:read`, `queue:write`, `queue:work`, `market`."""
@@ -85,6 +89,10 @@ class OperatorKey(_message.Message):
     def revoked_at(self) -> _timestamp_pb2.Timestamp:
         """When it was revoked; not set while it is valid."""
 
+    @_builtins.property
+    def last_used_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was used last, to within a minute; not set before the first use."""
+
     def __init__(
         self,
         *,
@@ -95,10 +103,12 @@ class OperatorKey(_message.Message):
         test: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        last_used_at: _timestamp_pb2.Timestamp | None = ...,
+        ending: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "revoked_at", b"revoked_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_used_at", b"last_used_at", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "id", b"id", "operator_id", b"operator_id", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "test", b"test"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ending", b"ending", "id", b"id", "last_used_at", b"last_used_at", "operator_id", b"operator_id", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "test", b"test"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n piecework/billing/v1/plans.proto\x12\x14piecework.billing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\nQuotaLimit\x12=\n\x06window\x18\x01 \x01(\x0e\x32!.piecework.billing.v1.QuotaWindowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x15\n\x04runs\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x83\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x30\n\x06limits\x18\x03 \x03(\x0b\x32 .piecework.billing.v1.QuotaLimit\x12\x12\n\nmax_agents\x18\x04 \x01(\x05\x12\x1b\n\x13run_timeout_seconds\x18\x05 \x01(\x05\"\x8b\x01\n\nQuotaUsage\x12\x31\n\x06window\x18\x01 \x01(\x0e\x32!.piecework.billing.v1.QuotaWindow\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x0c\n\x04used\x18\x03 \x01(\x03\x12-\n\tresets_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10ListPlansRequest\">\n\x11ListPlansResponse\x12)\n\x05plans\x18\x01 \x03(\x0b\x32\x1a.piecework.billing.v1.Plan\".\n\x0eGetPlanRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\";\n\x0fGetPlanResponse\x12(\n\x04plan\x18\x01 \x01(\x0b\x32\x1a.piecework.billing.v1.Plan\"\xba\x01\n\x0eSetPlanRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x1a\n\x07plan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12:\n\x06limits\x18\x03 \x03(\x0b\x32 .piecework.billing.v1.QuotaLimitB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12#\n\nmax_agents\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x42\r\n\x0b_max_agents\";\n\x0fSetPlanResponse\x12(\n\x04plan\x18\x01 \x01(\x0b\x32\x1a.piecework.billing.v1.Plan\"e\n\x13\x43onsumeQuotaRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1c\n\x0boperator_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x18\n\x04runs\x18\x03 \x01(\x03\x42\n\xbaH\x07\"\x05\x18\xe8\x07(\x00\"G\n\x14\x43onsumeQuotaResponse\x12/\n\x05usage\x18\x01 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage\",\n\x12ReturnQuotaRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\'\n\x13ReturnQuotaResponse\x12\x10\n\x08returned\x18\x01 \x01(\x08\"0\n\x10ReadUsageRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"w\n\x11ReadUsageResponse\x12/\n\x05usage\x18\x01 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage\x12\x31\n\x07\x63ounted\x18\x02 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage*\x87\x01\n\x0bQuotaWindow\x12\x1c\n\x18QUOTA_WINDOW_UNSPECIFIED\x10\x00\x12\x15\n\x11QUOTA_WINDOW_HOUR\x10\x01\x12\x14\n\x10QUOTA_WINDOW_DAY\x10\x02\x12\x15\n\x11QUOTA_WINDOW_WEEK\x10\x03\x12\x16\n\x12QUOTA_WINDOW_MONTH\x10\x04\x32\xc4\x04\n\x0bPlanService\x12\\\n\tListPlans\x12&.piecework.billing.v1.ListPlansRequest\x1a\'.piecework.billing.v1.ListPlansResponse\x12V\n\x07GetPlan\x12$.piecework.billing.v1.GetPlanRequest\x1a%.piecework.billing.v1.GetPlanResponse\x12V\n\x07SetPlan\x12$.piecework.billing.v1.SetPlanRequest\x1a%.piecework.billing.v1.SetPlanResponse\x12\x65\n\x0c\x43onsumeQuota\x12).piecework.billing.v1.ConsumeQuotaRequest\x1a*.piecework.billing.v1.ConsumeQuotaResponse\x12\x62\n\x0bReturnQuota\x12(.piecework.billing.v1.ReturnQuotaRequest\x1a).piecework.billing.v1.ReturnQuotaResponse\x12\\\n\tReadUsage\x12&.piecework.billing.v1.ReadUsageRequest\x1a\'.piecework.billing.v1.ReadUsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n piecework/billing/v1/plans.proto\x12\x14piecework.billing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\nQuotaLimit\x12=\n\x06window\x18\x01 \x01(\x0e\x32!.piecework.billing.v1.QuotaWindowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x15\n\x04runs\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x83\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x30\n\x06limits\x18\x03 \x03(\x0b\x32 .piecework.billing.v1.QuotaLimit\x12\x12\n\nmax_agents\x18\x04 \x01(\x05\x12\x1b\n\x13run_timeout_seconds\x18\x05 \x01(\x05\"\x8b\x01\n\nQuotaUsage\x12\x31\n\x06window\x18\x01 \x01(\x0e\x32!.piecework.billing.v1.QuotaWindow\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x0c\n\x04used\x18\x03 \x01(\x03\x12-\n\tresets_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x08\x44\x61yUsage\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x0c\n\x04runs\x18\x02 \x01(\x03\"\x12\n\x10ListPlansRequest\">\n\x11ListPlansResponse\x12)\n\x05plans\x18\x01 \x03(\x0b\x32\x1a.piecework.billing.v1.Plan\".\n\x0eGetPlanRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\";\n\x0fGetPlanResponse\x12(\n\x04plan\x18\x01 \x01(\x0b\x32\x1a.piecework.billing.v1.Plan\"\xba\x01\n\x0eSetPlanRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x1a\n\x07plan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12:\n\x06limits\x18\x03 \x03(\x0b\x32 .piecework.billing.v1.QuotaLimitB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12#\n\nmax_agents\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x42\r\n\x0b_max_agents\";\n\x0fSetPlanResponse\x12(\n\x04plan\x18\x01 \x01(\x0b\x32\x1a.piecework.billing.v1.Plan\"e\n\x13\x43onsumeQuotaRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1c\n\x0boperator_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x18\n\x04runs\x18\x03 \x01(\x03\x42\n\xbaH\x07\"\x05\x18\xe8\x07(\x00\"G\n\x14\x43onsumeQuotaResponse\x12/\n\x05usage\x18\x01 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage\",\n\x12ReturnQuotaRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\'\n\x13ReturnQuotaResponse\x12\x10\n\x08returned\x18\x01 \x01(\x08\"0\n\x10ReadUsageRequest\x12\x1c\n\x0boperator_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xb9\x01\n\x11ReadUsageResponse\x12/\n\x05usage\x18\x01 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage\x12\x31\n\x07\x63ounted\x18\x02 \x03(\x0b\x32 .piecework.billing.v1.QuotaUsage\x12\x12\n\ntotal_runs\x18\x03 \x01(\x03\x12,\n\x04\x64\x61ys\x18\x04 \x03(\x0b\x32\x1e.piecework.billing.v1.DayUsage*\x87\x01\n\x0bQuotaWindow\x12\x1c\n\x18QUOTA_WINDOW_UNSPECIFIED\x10\x00\x12\x15\n\x11QUOTA_WINDOW_HOUR\x10\x01\x12\x14\n\x10QUOTA_WINDOW_DAY\x10\x02\x12\x15\n\x11QUOTA_WINDOW_WEEK\x10\x03\x12\x16\n\x12QUOTA_WINDOW_MONTH\x10\x04\x32\xc4\x04\n\x0bPlanService\x12\\\n\tListPlans\x12&.piecework.billing.v1.ListPlansRequest\x1a\'.piecework.billing.v1.ListPlansResponse\x12V\n\x07GetPlan\x12$.piecework.billing.v1.GetPlanRequest\x1a%.piecework.billing.v1.GetPlanResponse\x12V\n\x07SetPlan\x12$.piecework.billing.v1.SetPlanRequest\x1a%.piecework.billing.v1.SetPlanResponse\x12\x65\n\x0c\x43onsumeQuota\x12).piecework.billing.v1.ConsumeQuotaRequest\x1a*.piecework.billing.v1.ConsumeQuotaResponse\x12\x62\n\x0bReturnQuota\x12(.piecework.billing.v1.ReturnQuotaRequest\x1a).piecework.billing.v1.ReturnQuotaResponse\x12\\\n\tReadUsage\x12&.piecework.billing.v1.ReadUsageRequest\x1a\'.piecework.billing.v1.ReadUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,38 +57,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETURNQUOTAREQUEST'].fields_by_name['id']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_READUSAGEREQUEST'].fields_by_name['operator_id']._loaded_options = None
   _globals['_READUSAGEREQUEST'].fields_by_name['operator_id']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_QUOTAWINDOW']._serialized_start=1374
-  _globals['_QUOTAWINDOW']._serialized_end=1509
+  _globals['_QUOTAWINDOW']._serialized_start=1481
+  _globals['_QUOTAWINDOW']._serialized_end=1616
   _globals['_QUOTALIMIT']._serialized_start=120
   _globals['_QUOTALIMIT']._serialized_end=218
   _globals['_PLAN']._serialized_start=221
   _globals['_PLAN']._serialized_end=352
   _globals['_QUOTAUSAGE']._serialized_start=355
   _globals['_QUOTAUSAGE']._serialized_end=494
-  _globals['_LISTPLANSREQUEST']._serialized_start=496
-  _globals['_LISTPLANSREQUEST']._serialized_end=514
-  _globals['_LISTPLANSRESPONSE']._serialized_start=516
-  _globals['_LISTPLANSRESPONSE']._serialized_end=578
-  _globals['_GETPLANREQUEST']._serialized_start=580
-  _globals['_GETPLANREQUEST']._serialized_end=626
-  _globals['_GETPLANRESPONSE']._serialized_start=628
-  _globals['_GETPLANRESPONSE']._serialized_end=687
-  _globals['_SETPLANREQUEST']._serialized_start=690
-  _globals['_SETPLANREQUEST']._serialized_end=876
-  _globals['_SETPLANRESPONSE']._serialized_start=878
-  _globals['_SETPLANRESPONSE']._serialized_end=937
-  _globals['_CONSUMEQUOTAREQUEST']._serialized_start=939
-  _globals['_CONSUMEQUOTAREQUEST']._serialized_end=1040
-  _globals['_CONSUMEQUOTARESPONSE']._serialized_start=1042
-  _globals['_CONSUMEQUOTARESPONSE']._serialized_end=1113
-  _globals['_RETURNQUOTAREQUEST']._serialized_start=1115
-  _globals['_RETURNQUOTAREQUEST']._serialized_end=1159
-  _globals['_RETURNQUOTARESPONSE']._serialized_start=1161
-  _globals['_RETURNQUOTARESPONSE']._serialized_end=1200
-  _globals['_READUSAGEREQUEST']._serialized_start=1202
-  _globals['_READUSAGEREQUEST']._serialized_end=1250
-  _globals['_READUSAGERESPONSE']._serialized_start=1252
-  _globals['_READUSAGERESPONSE']._serialized_end=1371
-  _globals['_PLANSERVICE']._serialized_start=1512
-  _globals['_PLANSERVICE']._serialized_end=2092
+  _globals['_DAYUSAGE']._serialized_start=496
+  _globals['_DAYUSAGE']._serialized_end=534
+  _globals['_LISTPLANSREQUEST']._serialized_start=536
+  _globals['_LISTPLANSREQUEST']._serialized_end=554
+  _globals['_LISTPLANSRESPONSE']._serialized_start=556
+  _globals['_LISTPLANSRESPONSE']._serialized_end=618
+  _globals['_GETPLANREQUEST']._serialized_start=620
+  _globals['_GETPLANREQUEST']._serialized_end=666
+  _globals['_GETPLANRESPONSE']._serialized_start=668
+  _globals['_GETPLANRESPONSE']._serialized_end=727
+  _globals['_SETPLANREQUEST']._serialized_start=730
+  _globals['_SETPLANREQUEST']._serialized_end=916
+  _globals['_SETPLANRESPONSE']._serialized_start=918
+  _globals['_SETPLANRESPONSE']._serialized_end=977
+  _globals['_CONSUMEQUOTAREQUEST']._serialized_start=979
+  _globals['_CONSUMEQUOTAREQUEST']._serialized_end=1080
+  _globals['_CONSUMEQUOTARESPONSE']._serialized_start=1082
+  _globals['_CONSUMEQUOTARESPONSE']._serialized_end=1153
+  _globals['_RETURNQUOTAREQUEST']._serialized_start=1155
+  _globals['_RETURNQUOTAREQUEST']._serialized_end=1199
+  _globals['_RETURNQUOTARESPONSE']._serialized_start=1201
+  _globals['_RETURNQUOTARESPONSE']._serialized_end=1240
+  _globals['_READUSAGEREQUEST']._serialized_start=1242
+  _globals['_READUSAGEREQUEST']._serialized_end=1290
+  _globals['_READUSAGERESPONSE']._serialized_start=1293
+  _globals['_READUSAGERESPONSE']._serialized_end=1478
+  _globals['_PLANSERVICE']._serialized_start=1619
+  _globals['_PLANSERVICE']._serialized_end=2199
 # @@protoc_insertion_point(module_scope)

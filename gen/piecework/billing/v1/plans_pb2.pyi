@@ -155,6 +155,32 @@ class QuotaUsage(_message.Message):
 Global___QuotaUsage: _TypeAlias = QuotaUsage  # noqa: Y015
 
 @_typing.final
+class DayUsage(_message.Message):
+    """How many runs were counted on a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """Date in UTC, `YYYY-MM-DD`."""
+    runs: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        runs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "runs", b"runs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayUsage: _TypeAlias = DayUsage  # noqa: Y015
+
+@_typing.final
 class ListPlansRequest(_message.Message):
     """Asks for all plans."""
 
@@ -431,6 +457,10 @@ class ReadUsageResponse(_message.Message):
 
     USAGE_FIELD_NUMBER: _builtins.int
     COUNTED_FIELD_NUMBER: _builtins.int
+    TOTAL_RUNS_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    total_runs: _builtins.int
+    """Runs ever counted."""
     @_builtins.property
     def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaUsage]:
         """One for each window that the plan limits, the shortest first."""
@@ -439,15 +469,21 @@ class ReadUsageResponse(_message.Message):
     def counted(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaUsage]:
         """Runs counted this hour, day, week and month, limited or not, the shortest first; their limit is 0."""
 
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayUsage]:
+        """Runs of each of the last 30 days, the oldest first and today last."""
+
     def __init__(
         self,
         *,
         usage: _abc.Iterable[Global___QuotaUsage] | None = ...,
         counted: _abc.Iterable[Global___QuotaUsage] | None = ...,
+        total_runs: _builtins.int = ...,
+        days: _abc.Iterable[Global___DayUsage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted", b"counted", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted", b"counted", "days", b"days", "total_runs", b"total_runs", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

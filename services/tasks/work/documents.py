@@ -1,4 +1,7 @@
-"""Work items as MongoDB documents. A change and its event are one write: each write sets the field `change` whole."""
+"""Work items as MongoDB documents. A change and its event are one write: each write sets the field `change` whole.
+
+What happens on a pool is no event: nobody can watch a pool, and whoever uses one tells its own story of the work.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from services.tasks.work.model import DELETED, FAILED, Transition, WorkItem
 _STORED_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(WorkItem))
 _PLAIN = frozenset({str, int, datetime})
 _NATIVE = (datetime,)
+_POOL = "pool:"
 
 
 def to_item(document: dict[str, Any]) -> WorkItem:
@@ -26,8 +30,9 @@ def to_document(item: WorkItem, actor: str) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(item, builtin_types=_NATIVE)
     # Defaults are left out, except the two numbers that every later write counts from.
     document["version"], document["token"] = item.version, item.token
-    data: dict[str, Any] = {"batch": item.batch} if item.batch else {}
-    document["change"] = _change(item, "created", actor, item.created_at, data)
+    if not item.queue.startswith(_POOL):
+        data: dict[str, Any] = {"batch": item.batch} if item.batch else {}
+        document["change"] = _change(item, "created", actor, item.created_at, data)
     return document
 
 
@@ -48,7 +53,8 @@ def to_update(transition: Transition) -> dict[str, Any]:
     if after.state in (FAILED, DELETED):
         # The key may have been set beside the versions meanwhile (`WorkStore.dedupe`).
         remove["dedupe"] = ""
-    put["change"] = _change(after, transition.kind, transition.actor, after.updated_at, transition.data)
+    if not after.queue.startswith(_POOL):
+        put["change"] = _change(after, transition.kind, transition.actor, after.updated_at, transition.data)
     return {"$set": put, "$unset": remove} if remove else {"$set": put}
 
 

@@ -18,28 +18,35 @@ def test_an_item_comes_back_as_it_was_stored() -> None:
 
 
 def test_a_new_document_leaves_out_what_is_not_there() -> None:
-    document = to_document(make_item(), "operator:1")
+    document = to_document(make_item(queue="agent:7"), "operator:1")
     # A unique index with a partial filter must not see fields that are null.
     assert document.keys().isdisjoint({"lease", "batch", "dedupe", "idempotency", "ended_at", "attempts"})
     assert (document["version"], document["token"]) == (1, 0)
     change = document["change"]
-    assert (change["type"], change["stream"], change["actor"]) == ("task.created", "pool:a", "operator:1")
+    assert (change["type"], change["stream"], change["actor"]) == ("task.created", "agent:7", "operator:1")
     assert change["id"] == f"{document['_id']}:1"
 
 
 def test_a_write_names_only_what_changed() -> None:
-    leased = hand_out(make_item(), "a", NOW, seat=False)
+    leased = hand_out(make_item(queue="agent:7"), "a", NOW, seat=False)
     update = to_update(leased)
     assert set(update) == {"$set"}
     assert set(update["$set"]) == {"state", "version", "token", "lease", "attempts", "change"}
     longer = extend(leased.after, Claim(), timedelta(minutes=1), NOW)
     assert set(to_update(longer)["$set"]) == {"version", "lease", "attempts", "change"}
-    titled = amend(make_item(), {"payload": {"a": 2}}, "operator:1", NOW)
+    titled = amend(make_item(queue="agent:7"), {"payload": {"a": 2}}, "operator:1", NOW)
     assert set(to_update(titled)["$set"]) == {"payload", "version", "change"}
 
 
+def test_what_happens_on_a_pool_is_no_event() -> None:
+    item = make_item(queue="pool:llm.7")
+    assert "change" not in to_document(item, "service:orchestrator")
+    leased = hand_out(item, "a", NOW, seat=False)
+    assert set(to_update(leased)["$set"]) == {"state", "version", "token", "lease", "attempts"}
+
+
 def test_what_ends_removes_its_lease() -> None:
-    leased = hand_out(make_item(), "a", NOW, seat=True).after
+    leased = hand_out(make_item(queue="agent:7"), "a", NOW, seat=True).after
     done = end(leased, Claim(), Ending(COMPLETED, "r"), NOW)
     assert done is not None
     assert to_update(done)["$unset"] == {"lease": ""}

@@ -27,7 +27,7 @@ class Life(RuleBasedStateMachine):
     @initialize(max_attempts=st.integers(1, 4), dedupe=st.sampled_from([None, "d"]))
     def make(self, max_attempts: int, dedupe: str | None) -> None:
         self.now = NOW
-        self.item = make_item(max_attempts=max_attempts, dedupe=dedupe)
+        self.item = make_item(queue="agent:7", max_attempts=max_attempts, dedupe=dedupe)
         self.document: dict[str, Any] = to_document(self.item, "operator:1")
         self.versions = [1]
         self.final: str | None = None

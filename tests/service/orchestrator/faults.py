@@ -10,6 +10,7 @@ from typing import Any, cast
 import grpc
 import grpc.aio
 
+from kit.errors import Unavailable
 from services.orchestrator.runs.model import Run, RunEvent
 from services.orchestrator.runs.store.runs import RunStore
 from tests.service.hosting import LateChannels
@@ -19,10 +20,15 @@ _FAULTS = tuple(Fault)
 
 
 class Storm:
-    """Decides what breaks; nothing before it begins."""
+    """Decides what breaks; nothing before it begins.
+
+    Attributes:
+        blind: how many more times the database cannot be read.
+    """
 
     def __init__(self) -> None:
         self.chance = 0.0
+        self.blind = 0
         self.seen: Counter[str] = Counter()
 
     def begin(self, seed: int, chance: float) -> None:
@@ -80,6 +86,12 @@ class StormyStore(RunStore):
     """The real store; a process may die before or after each of its writes."""
 
     storm: Storm
+
+    async def find(self, run_id: str) -> Run | None:
+        if self.storm.blind:
+            self.storm.blind -= 1
+            raise Unavailable("DATABASE_UNAVAILABLE", "The database does not answer")
+        return await super().find(run_id)
 
     async def transition(self, before: Run, after: Run, event: RunEvent | None) -> Run | None:
         fault = self.storm.next(f"write {event.type if event else 'mark'}")

@@ -65,6 +65,39 @@ async def test_nobody_waits_for_ever(platform: RunsPlatform, customer: Caller) -
     assert (await platform.get_run(customer, run.id)).status == pb.RUN_STATUS_FAILED
 
 
+async def test_run_ends_before_the_hold_of_its_budget_however_often_it_asks(
+    platform: RunsPlatform, customer: Caller
+) -> None:
+    run = await platform.start_run(customer, f"Tidy. [[mock answer={_QUESTION}]]", quick=True, budget_credits=100)
+    for _ in range(2):
+        await come_true(lambda: _asks(platform, customer, run.id))
+        await platform.care(hours=20)
+        await platform.answer(customer, run.id)
+    await come_true(lambda: _asks(platform, customer, run.id))
+    await platform.care(hours=9)
+
+    ended = await platform.get_run(customer, run.id)
+    assert (ended.status, ended.error) == (pb.RUN_STATUS_FAILED, "The run took too long")
+    stored = await platform.settled(run.id)
+    assert stored.spent == 3
+    assert await platform.balance(customer.operator_id) == (10_000 - 3, 0)
+
+
+async def test_questions_come_to_an_end(platform: RunsPlatform, customer: Caller) -> None:
+    run = await platform.start_run(customer, f"Tidy. [[mock answer={_QUESTION}]]", quick=True)
+    for number in range(5):
+        await come_true(lambda: _asks(platform, customer, run.id))
+        await platform.answer(customer, run.id, text=f"Yes, number {number}")
+
+    ended = await platform.ended(customer, run.id)
+    assert ended.status == pb.RUN_STATUS_FAILED
+    assert "asked for tools again after 5" in ended.steps[0].error
+
+
+async def _asks(platform: RunsPlatform, customer: Caller, run_id: str) -> bool:
+    return (await platform.get_run(customer, run_id)).HasField("pending_approval")
+
+
 async def test_waiting_run_can_be_cancelled(platform: RunsPlatform, customer: Caller) -> None:
     run = await _asking(platform, customer, budget_credits=100)
 
@@ -104,12 +137,9 @@ async def test_several_steps_ask_one_after_another(platform: RunsPlatform, custo
         customer, f"Tidy. [[mock if=team answer={_QUESTION}]] [[mock if=approved answer=yes]]"
     )
 
-    async def asks(run_id: str) -> bool:
-        return (await platform.get_run(customer, run_id)).HasField("pending_approval")
-
     for _ in range(4):
         await platform.until(customer, run.id, _waits)
-        await come_true(lambda: asks(run.id))
+        await come_true(lambda: _asks(platform, customer, run.id))
         await platform.answer(customer, run.id)
 
     ended = await platform.ended(customer, run.id)

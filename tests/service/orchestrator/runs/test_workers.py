@@ -7,6 +7,7 @@ import asyncio
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from services.orchestrator.runs.service.demand import Demand
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform, come_true
 
@@ -46,6 +47,40 @@ async def test_metrics_count_runs(platform: RunsPlatform, customer: Caller) -> N
     await platform.cancel_run(customer, waiting.id)
 
 
+async def test_step_survives_a_moment_without_a_database(platform: RunsPlatform, customer: Caller) -> None:
+    executor = platform.runs_app.runs.executor
+    executor._beat_seconds, usual = 0.02, executor._beat_seconds
+    run = await platform.start_run(customer, "Wait. [[mock delay=1]]", quick=True)
+    await platform.until(customer, run.id, lambda run: run.steps[0].state == pb.STEP_STATE_RUNNING)
+
+    platform.storm.blind = 3
+
+    await come_true(lambda: _can_see(platform))
+    ended = await platform.ended(customer, run.id)
+    executor._beat_seconds = usual
+    assert (ended.status, ended.steps[0].attempts) == (pb.RUN_STATUS_COMPLETED, 1)
+
+
+async def test_steps_that_nobody_tells_of_are_found_however_busy_the_worker_is(
+    platform: RunsPlatform, customer: Caller
+) -> None:
+    """The bell never rests; a step that is to be tried again later is found all the same."""
+    worker, busy = platform.runs_app.runs.worker, True
+
+    async def ring() -> None:
+        while busy:
+            worker.hear(Demand(987_654_321, 1))
+            await asyncio.sleep(0.02)
+
+    ringing = asyncio.create_task(ring())
+    run = await platform.start_run(customer, "Why? [[mock fail=unreachable:5]]", quick=True)
+    ended = await platform.patiently(customer, run.id)
+    busy = False
+    await ringing
+    assert ended.status == pb.RUN_STATUS_COMPLETED
+    assert ended.steps[0].attempts == 2
+
+
 async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, customer: Caller) -> None:
     runs = platform.runs_app.runs
     await platform.runs_app._background.close()
@@ -66,6 +101,10 @@ async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, cu
     for task in (working, relaying):
         task.cancel()
     await asyncio.gather(working, relaying, return_exceptions=True)
+
+
+async def _can_see(platform: RunsPlatform) -> bool:
+    return not platform.storm.blind
 
 
 async def _over(platform: RunsPlatform, run_id: str) -> bool:

@@ -18,12 +18,12 @@ from kit.clock import ManualClock
 from kit.errors import InvalidInput, PermissionDenied, Unauthenticated
 from services.tasks.market.model import MarketTask
 from services.tasks.market.search_index import Filter
+from tests.service.explaining import explainable, stages
 from tests.service.hosting import refused
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.market.catalogue import Catalogue, browse, browse_all, filter_message
 from tests.service.tasks.market.platform import TESTS, MarketPlatform
 from tests.service.tasks.platform import OWNER
-from tests.service.tasks.test_indexes import explainable, stages
 
 SORTS: dict[Any, tuple[Callable[[MarketTask], Any], bool]] = {
     pb.TASK_SORT_UNSPECIFIED: (lambda task: task.id, True),

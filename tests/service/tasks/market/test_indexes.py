@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import redis.asyncio
@@ -12,15 +11,14 @@ import redis.asyncio
 from kit import mongo
 from kit.clock import ManualClock
 from kit.timestamps import to_timestamp
+from tests.service.explaining import all_by_index
 from tests.service.hosting import refused
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.market.faults import Fault
 from tests.service.tasks.market.platform import MarketPlatform
 from tests.service.tasks.market.test_events import round_of_everything
-from tests.service.tasks.test_indexes import explainable, stages
 
 COLLECTIONS = {"market_tasks", "market_claims", "counters"}
-IN_TRANSACTION = ("startTransaction", "autocommit")
 
 
 @pytest.fixture
@@ -79,16 +77,7 @@ async def test_no_query_reads_a_whole_collection(observed: MarketPlatform, told:
     await fill(observed)
     told.commands.clear()
     await use_everything(observed)
-    seen = set()
-    for command in list(told.commands):
-        own: dict[str, Any] = {name: value for name, value in command.items() if name not in IN_TRANSACTION}
-        for bare in explainable(own):
-            plan = await observed.database.command("explain", bare, verbosity="queryPlanner")
-            kinds = {stage["stage"] for stage in stages(plan)}
-            assert "COLLSCAN" not in kinds, bare
-            assert "SORT" not in kinds, bare
-            assert kinds & {"IXSCAN", "IDHACK", "EXPRESS_IXSCAN"}, (bare, kinds)
-            seen.add((next(iter(bare)), bare[next(iter(bare))]))
+    seen = await all_by_index(observed.database, told)
     assert seen >= {
         ("find", "market_tasks"),
         ("update", "market_tasks"),

@@ -20,12 +20,12 @@ from kit.mongo import Document
 from services.tasks.market.search_index import Filter, add_words, column_changes
 from services.tasks.market.service.indexing import RecentWords, SearchIndexer
 from services.tasks.market.stems import words_of
+from tests.service.explaining import explainable, stages
 from tests.service.hosting import refused
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.market.catalogue import Catalogue, filter_message, search, search_all
 from tests.service.tasks.market.platform import MarketPlatform
 from tests.service.tasks.platform import OWNER
-from tests.service.tasks.test_indexes import explainable, stages
 
 READER = Caller(kind="agent", operator_id=7, scopes=(MARKET,), agent_id=70, name="reader")
 QUERIES = (

@@ -70,7 +70,7 @@ def build_app(resources: GatewayResources) -> web.Application:
     rest = (queue.face(settings.queue_rate_limit), runs.face(), *market.faces(), free, ops.face(operations))
     operations.document = document(rest)
     within = Within()
-    faces = (*rest, mcp.face(within))
+    faces = operations.faces = (*rest, mcp.face(within))
     observer = Observer(metrics)
     admissions = _admissions(faces, resources.redis) if settings.rate_limits else {}
     edge = Edge(

@@ -25,18 +25,20 @@ _MEANINGS = {
     500: "The server is at fault; the log has more under the correlation id",
     503: "A part of the platform cannot be reached now; `Retry-After` says when to come again",
 }
-_DESCRIPTION = """Piecework gives work to AI agents and gets it back done. `/api/` is a queue, `/api/v1/` a market.
+_DESCRIPTION = """Piecework gives work to AI agents and gets it back done. `/api/` is a queue, `/api/v1/` a market,
+`/api/developer` and `/api/v1/developer` run prompts on several agents; `/api/v1/brief` and `/api/v1/signature` are free
+tools, which need no credential.
 
 Every error of the queue has the same body: `success`, `error`, `timestamp`, `correlationId` and, when fields are at
-fault, `validationDetails`; unknown fields and parameters are refused. Every error of the market has `ok`, `error` with
-`code`, `message` and `suggestion`, `detail` and `meta`; unknown fields and parameters are ignored. Every error of runs
-has `error`, `message`, `title`, `status`, `detail` and `code`; unknown fields are ignored too. Every answer carries
-`X-Correlation-ID`, the request's own or a new one. A path that does not exist is answered with 401 without a credential
-and with 404 with one, a method that a path does not have with 405. Bodies are JSON."""
+fault, `validationDetails`; unknown fields and parameters are refused. Every error of the market and of the tools has
+`ok`, `error` with `code`, `message` and `suggestion`, `detail` and `meta`; unknown fields and parameters are ignored.
+Every error of runs has `error`, `message`, `title`, `status`, `detail` and `code`; unknown fields are ignored too.
+Every answer carries `X-Correlation-ID`, the request's own or a new one. A path that does not exist is answered with 401
+without a credential and with 404 with one, a method that a path does not have with 405. Bodies are JSON."""
 
 _INFO = {
     "title": "Piecework",
-    "summary": "A durable queue, a market and runs for AI agents",
+    "summary": "A durable queue, a market and runs for AI agents, with free tools",
     "description": _DESCRIPTION,
 }
 _SCHEMES = {

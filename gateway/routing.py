@@ -162,6 +162,7 @@ class Face:
         reasons: refusals of services that the dialect answers in words of its own, also when a field is at fault.
         more_prefixes: further paths that it answers.
         id_header: a header of its answers that repeats the id of the request; empty for none.
+        about: what it is for, in a few words; empty for a face that is only a part of another one.
         body_limit: the largest body in bytes: reading JSON keeps everybody else waiting. 0 for what the gateway takes.
     """
 
@@ -180,4 +181,5 @@ class Face:
     reasons: Container[str] = frozenset()
     more_prefixes: tuple[str, ...] = ()
     id_header: str = ""
+    about: str = ""
     body_limit: int = 0

@@ -118,5 +118,6 @@ def _refused(status: int, content: bytes) -> Exception:
         message = content.decode(errors="replace")[:200]
     if status in _PASSING and status != 429:
         return Interrupted(f"{message} (HTTP {status})")
-    advice = "Whoever runs the platform can change that with `piecework admin plans set`." if status == 429 else ""
-    return CommandFailed(f"{message} (HTTP {status})", advice)
+    # A command that helps stands on a line of its own, to be copied.
+    message, _, command = message.partition(": piecework ")
+    return CommandFailed(f"{message} (HTTP {status})", f"piecework {command}" if command else "")

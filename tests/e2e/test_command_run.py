@@ -80,7 +80,12 @@ async def test_a_plan_that_is_used_up(up: Up) -> None:
     arguments = ("run", "x", "--url", up.gateway, "--key", worker, "--mock")
     ended = [await run(*arguments) for _ in range(3)]
     assert [each.status for each in ended] == [0, 0, 1]
-    assert "piecework admin plans set" in ended[-1].err
+    assert "Upgrade your plan" in " ".join(ended[-1].err.split())
+    command = ended[-1].err.rstrip().splitlines()[-1]
+    assert command == "piecework admin plans set super --operator 2"
+    upgraded = await run(*command.split()[1:], "--data-dir", up.data_dir)
+    assert upgraded.status == 0, upgraded.err
+    assert (await run(*arguments)).status == 0
 
 
 async def test_interrupting_it_cancels_the_run(busy: Up) -> None:

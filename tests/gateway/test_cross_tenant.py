@@ -17,6 +17,7 @@ from tests.gateway.site import Site
 
 _GUARDED = [route for route in ROUTES if route.access is Access.CREDENTIAL]
 _OPEN = {
+    "/",
     "/api/auth/login",
     "/api/v1/agents/register",
     "/api/v1/brief/generate",

@@ -38,6 +38,7 @@ def faces() -> tuple[Face, ...]:
         spell=str,
         meanings=_MEANINGS,
         reasons=BY_REASON,
+        about="Tasks with budgets, claims, escrow, deliverables and reviews",
         body_limit=BODY_LIMIT_BYTES,
     )
     return market, registration.face(REGISTRATION_RATE)

@@ -17,5 +17,11 @@ _RATE = "1200/minute"
 def face(within: Within) -> Face:
     """Return the MCP face, which calls routes of this gateway `within`."""
     return Face(
-        "mcp", PATH, routes(Mcp(ToolUse(within, MarketDialect()))), McpDialect(), rates=_RATE, chapters=("MCP",)
+        "mcp",
+        PATH,
+        routes(Mcp(ToolUse(within, MarketDialect()))),
+        McpDialect(),
+        rates=_RATE,
+        chapters=("MCP",),
+        about="The market as tools of an agent (Model Context Protocol)",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.call import Call
 from gateway.faces.ops import documents, schemas
+from gateway.faces.ops.welcome import page, wants_page, welcome
 from gateway.faces.queue.dialect import QueueDialect
 from gateway.observation import HttpMetrics
 from gateway.routing import Access, Face, Route
@@ -30,6 +32,7 @@ class Operations:
 
     Attributes:
         document: the OpenAPI document as it is served; set once all faces are known.
+        faces: all of them, once they are known.
     """
 
     def __init__(self, registry: Registry, metrics: HttpMetrics) -> None:
@@ -40,6 +43,12 @@ class Operations:
         self._process.cpu_percent()  # the first look has nothing to compare with
         self._dialect = QueueDialect()
         self.document = b"{}"
+        self.faces: Sequence[Face] = ()
+
+    async def welcome(self, call: Call) -> schemas.Welcome | web.Response:
+        """Tell where everything is."""
+        known = welcome(self.faces)
+        return page(known) if wants_page(call.request) else known
 
     async def health(self, call: Call) -> web.Response:
         """Tell whether the platform works."""
@@ -104,6 +113,15 @@ def face(operations: Operations) -> Face:
 
 def _numbers(operations: Operations) -> tuple[Route, ...]:
     return (
+        _route(
+            "GET",
+            "/",
+            "welcome",
+            "Tell where everything is",
+            operations.welcome,
+            schemas.Welcome,
+            description="A page for those who accept `text/html`.",
+        ),
         _route(
             "GET",
             "/health",

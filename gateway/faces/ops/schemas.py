@@ -25,6 +25,26 @@ class Health(msgspec.Struct):
     storage: Storage
 
 
+class FaceAddress(msgspec.Struct):
+    """A public API of this gateway: what it is for, and what its paths begin with."""
+
+    name: str
+    path: str
+    about: str
+
+
+class Welcome(msgspec.Struct):
+    """Where everything is."""
+
+    service: str
+    version: str
+    docs: str
+    openapi: str
+    health: str
+    metrics: str
+    faces: list[FaceAddress]
+
+
 class System(msgspec.Struct):
     """The process of the gateway; memory and processor in percent of the machine, `uptime` in seconds."""
 

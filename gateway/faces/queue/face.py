@@ -13,4 +13,5 @@ def face(rates: str) -> Face:
     Args:
         rates: its limit per client address, for example `100/15 minutes`; empty for none.
     """
-    return Face("queue", "/api/", ROUTES, QueueDialect(), WORDS, rates, Access.CREDENTIAL, CHAPTERS)
+    about = "Workers lease the tasks of projects"
+    return Face("queue", "/api/", ROUTES, QueueDialect(), WORDS, rates, Access.CREDENTIAL, CHAPTERS, about=about)

@@ -6,9 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from gateway.errors import Detail, Failure, from_domain
 from gateway.faces.runs.refusals import BY_REASON, BY_STATUS, EDGE, QUOTA, QUOTA_OTHER
 from gateway.limits import Allowance
+from gateway.times import time_text
 
 if TYPE_CHECKING:
     from gateway.call import Call
@@ -61,9 +64,20 @@ def of_service(error: DomainError, call: Call) -> Failure:
     if refusal.status == 401:
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     if error.reason == "QUOTA_EXCEEDED":
-        message = QUOTA.get(error.metadata.get("window", ""), QUOTA_OTHER)
+        message = _used_up_text(error.metadata, call.identity.caller.operator_id)
         call.exchange.allowance = _used_up(error.metadata)
     return failed(refusal.status, refusal.code or error.reason, message, headers)
+
+
+def _used_up_text(facts: Mapping[str, str], operator_id: int) -> str:
+    """Return what the published service says, and after it what can be done about it here."""
+    window = facts.get("window", "")
+    said = QUOTA.get(window, QUOTA_OTHER).rstrip(".")
+    limit, again = _whole(facts.get("limit", "")), Timestamp(seconds=_whole(facts.get("resets_at", "")))
+    return (
+        f"{said}. The plan allows {limit} runs per {window or 'window'}, and again from {time_text(again)}. "
+        f"Whoever runs this platform can give more: piecework admin plans set super --operator {operator_id}"
+    )
 
 
 def _used_up(facts: Mapping[str, str]) -> Allowance:

@@ -38,4 +38,5 @@ def face() -> Face:
         reasons=BY_REASON,
         more_prefixes=MORE_PREFIXES,
         id_header=REQUEST_ID,
+        about="Several agents on one prompt, threads, files and live streams",
     )

@@ -33,6 +33,7 @@ def face(outbound: OutboundClient | None = None) -> Face:
         buckets=BUCKETS,
         spell=str,
         meanings=_MEANINGS,
+        about="Free tools: briefs, taglines, pages in text",
         more_prefixes=("/api/v1/signature/",),
         body_limit=_BODY_LIMIT_BYTES,
     )

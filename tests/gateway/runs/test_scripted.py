@@ -11,6 +11,7 @@ from piecework.billing.v1 import plans_pb2
 from piecework.orchestrator.v1 import runs_pb2
 
 from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, WrongState
+from tests.gateway.runs.runner import refused
 from tests.gateway.runs.scripted import RUN, ScriptedOrchestrator
 from tests.gateway.site import Reply, Site
 
@@ -167,7 +168,9 @@ async def test_a_plan_that_is_used_up(edge: Site, peers: ScriptedOrchestrator) -
     facts = {"window": "month", "limit": "8", "used": "8", "resets_at": str(resets_at)}
     peers.runs.refusal = Exhausted("QUOTA_EXCEEDED", "x", metadata=facts, retry_after_seconds=100)
     reply = await ask(edge, "POST", "/api/developer/run", json={"prompt": "p"})
-    assert (reply.status, reply.json["error"]) == (429, "Developer API monthly quota exceeded")
+    text = refused(reply, 429, "QUOTA_EXCEEDED")
+    assert text.startswith("Developer API monthly quota exceeded. The plan allows 8 runs per month, and again from 20")
+    assert text.endswith("piecework admin plans set super --operator 1")
     assert reply.headers["Retry-After"] == "100"
     assert (reply.headers["x-ratelimit-remaining"], reply.headers["x-ratelimit-reset"]) == ("0", str(resets_at))
 

@@ -128,6 +128,9 @@ def _closed(run: Run, now: datetime, status: str, *, result: str = "", error: st
         message={COMPLETED: "Completed", FAILED: "Failed", CANCELED: "Canceled"}[status],
         ended_at=now,
         ended_version=run.version + 1,
+        # Where there is no hold and no thread nobody has to hear of the end.
+        settled=not run.limit,
+        told=not run.thread_id,
     )
 
 

@@ -81,9 +81,21 @@ class RunAccess:
                     return None
                 changed = await self._store.transition(run, *decided)
                 if changed is not None:
-                    self._remember(changed, decided[1])
+                    self._note(changed, decided[1])
+                    self.remember(changed)
                     return changed
         raise busy(run_id)
+
+    def remember(self, run: Run) -> None:
+        """Note what was written just now, so that the next change need not read it."""
+        size = len(run.prompt) + len(run.result) + sum(len(step.result) + len(step.question) for step in run.steps)
+        size += sum(len(said.input) for said in run.steering)
+        self._known.pop(run.id, None)
+        if run.is_over or size > _MAX_REMEMBERED_CHARS:
+            return
+        self._known[run.id] = run
+        if len(self._known) > _MAX_REMEMBERED:
+            self._known.popitem(last=False)
 
     async def _try(self, known: Run, decide: Decision) -> Run | None:
         try:
@@ -94,16 +106,6 @@ class RunAccess:
         if changed is None or decided is None:
             self._known.pop(known.id, None)
             return None
-        self._remember(changed, decided[1])
+        self._note(changed, decided[1])
+        self.remember(changed)
         return changed
-
-    def _remember(self, run: Run, event: RunEvent | None) -> None:
-        self._note(run, event)
-        size = len(run.prompt) + len(run.result) + sum(len(step.result) + len(step.question) for step in run.steps)
-        size += sum(len(said.input) for said in run.steering)
-        self._known.pop(run.id, None)
-        if run.is_over or size > _MAX_REMEMBERED_CHARS:
-            return
-        self._known[run.id] = run
-        if len(self._known) > _MAX_REMEMBERED:
-            self._known.popitem(last=False)

@@ -122,6 +122,8 @@ class StartService:
         """
         draft = await self._draft(operator_of(caller, WRITE), new, key)
         run = await self._store.insert(draft)
+        if run is draft:
+            self._access.remember(run)
         if run.status != CREATING:
             return run
         try:

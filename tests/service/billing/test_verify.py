@@ -16,7 +16,10 @@ from tests.service.billing.platform import BillingPlatform
 
 @pytest.fixture
 async def books(
-    mongo_client: AsyncMongoClient[Document], quiet_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock
+    mongo_client: AsyncMongoClient[Document],
+    quiet_redis: redis.asyncio.Redis,
+    database_prefix: str,
+    clock: ManualClock,
 ) -> AsyncIterator[BillingPlatform]:
     """Books of their own, which a test may spoil."""
     platform = BillingPlatform(mongo_client, quiet_redis, database_prefix, clock)
@@ -44,7 +47,10 @@ async def test_right_books(books: BillingPlatform) -> None:
 
 
 async def test_empty_books(
-    mongo_client: AsyncMongoClient[Document], quiet_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock
+    mongo_client: AsyncMongoClient[Document],
+    quiet_redis: redis.asyncio.Redis,
+    database_prefix: str,
+    clock: ManualClock,
 ) -> None:
     platform = BillingPlatform(mongo_client, quiet_redis, database_prefix, clock)
     await platform.start()

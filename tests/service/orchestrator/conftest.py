@@ -5,7 +5,6 @@ The tests of a module share one installation; each makes its own operators.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -13,9 +12,8 @@ import redis.asyncio
 import structlog
 from pymongo import AsyncMongoClient
 
-from kit import redis as kit_redis
 from kit.caller import Caller
-from kit.clock import ManualClock, SystemClock
+from kit.clock import ManualClock
 from kit.mongo import Document
 from tests.service.orchestrator.platform import RunsPlatform
 
@@ -31,32 +29,10 @@ def plain_tracebacks() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def clock() -> ManualClock:
-    return ManualClock(SystemClock().now())
-
-
-@pytest.fixture(scope="module")
-async def wakeup_redis(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    client = kit_redis.connect(redis_url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture(scope="module")
-async def installation(mongo_client: AsyncMongoClient[Document]) -> AsyncIterator[str]:
-    """A prefix of databases; they are dropped afterwards."""
-    prefix = f"test-{uuid.uuid4().hex[:12]}"
-    yield prefix
-    for name in await mongo_client.list_database_names():
-        if name.startswith(prefix):
-            await mongo_client.drop_database(name)
-
-
-@pytest.fixture(scope="module")
 async def platform(
-    mongo_client: AsyncMongoClient[Document], wakeup_redis: redis.asyncio.Redis, installation: str, clock: ManualClock
+    mongo_client: AsyncMongoClient[Document], quiet_redis: redis.asyncio.Redis, installation: str, clock: ManualClock
 ) -> AsyncIterator[RunsPlatform]:
-    platform = RunsPlatform(mongo_client, wakeup_redis, installation, clock)
+    platform = RunsPlatform(mongo_client, quiet_redis, installation, clock)
     await platform.start()
     yield platform
     await platform.stop()

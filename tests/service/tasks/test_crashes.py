@@ -44,11 +44,11 @@ async def stored(client: AsyncMongoClient[Document], prefix: str, queue: Queue) 
 
 
 async def test_mongod_killed_in_mid_drain(
-    engine_directory: Path, wakeup_redis: redis.asyncio.Redis, clock: ManualClock
+    engine_directory: Path, quiet_redis: redis.asyncio.Redis, clock: ManualClock
 ) -> None:
     async with supervised(engine_directory) as engine:
         client = mongo.connect(engine.uri, app_name="tests-crashes")
-        platform = TasksPlatform(client, wakeup_redis, "crashes", clock)
+        platform = TasksPlatform(client, quiet_redis, "crashes", clock)
         await platform.start()
         queue = await platform.new_queue()
         ordeal = Ordeal(lambda: platform, queue, TASKS)
@@ -110,10 +110,10 @@ class Succession:
 async def test_replicas_lost_in_mid_drain(
     mongodb_uri: str,
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     database_prefix: str,
 ) -> None:
-    replicas = Succession(mongodb_uri, wakeup_redis, database_prefix)
+    replicas = Succession(mongodb_uri, quiet_redis, database_prefix)
     await replicas.next()
     queue = await replicas.current.new_queue()
     ordeal = Ordeal(lambda: replicas.current, queue, TASKS)

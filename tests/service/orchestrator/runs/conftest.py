@@ -27,7 +27,7 @@ async def shared_provider() -> AsyncIterator[Provider]:
 @pytest.fixture(scope="module")
 async def replicas(
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     installation: str,
     clock: ManualClock,
     shared_provider: Provider,
@@ -36,7 +36,7 @@ async def replicas(
     """Two replicas of one installation, which ask the provider."""
     file: Path = tmp_path_factory.mktemp("models") / "models.yaml"
     write_catalogue(file, shared_provider)
-    first, second = (ProvidedPlatform(mongo_client, wakeup_redis, installation, clock, file) for _ in range(2))
+    first, second = (ProvidedPlatform(mongo_client, quiet_redis, installation, clock, file) for _ in range(2))
     async with provided(first), provided(second):
         yield [first, second]
 

@@ -30,12 +30,12 @@ _BUDGETS = (3, 8, 40)
 async def twin(
     platform: RunsPlatform,
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     installation: str,
     clock: ManualClock,
 ) -> AsyncIterator[RunsPlatform]:
     """A second replica of the same installation."""
-    platform = RunsPlatform(mongo_client, wakeup_redis, installation, clock)
+    platform = RunsPlatform(mongo_client, quiet_redis, installation, clock)
     await platform.start()
     yield platform
     await platform.stop()

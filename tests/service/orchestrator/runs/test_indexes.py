@@ -22,11 +22,11 @@ def told() -> CommandRecorder:
 
 @pytest.fixture
 async def observed(
-    mongodb_uri: str, wakeup_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock, told: CommandRecorder
+    mongodb_uri: str, quiet_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock, told: CommandRecorder
 ) -> AsyncIterator[RunsPlatform]:
     """A platform of its own whose commands are recorded."""
     client = mongo.connect(mongodb_uri, app_name="tests-observed", listeners=[told])
-    platform = RunsPlatform(client, wakeup_redis, database_prefix, clock)
+    platform = RunsPlatform(client, quiet_redis, database_prefix, clock)
     await platform.start()
     yield platform
     await platform.stop()

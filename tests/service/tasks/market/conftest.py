@@ -19,9 +19,9 @@ from tests.service.tasks.market.platform import MarketPlatform
 
 @pytest.fixture(scope="module")
 async def market(
-    mongo_client: AsyncMongoClient[Document], wakeup_redis: redis.asyncio.Redis, installation: str, clock: ManualClock
+    mongo_client: AsyncMongoClient[Document], quiet_redis: redis.asyncio.Redis, installation: str, clock: ManualClock
 ) -> AsyncIterator[MarketPlatform]:
-    platform = MarketPlatform(mongo_client, wakeup_redis, installation, clock)
+    platform = MarketPlatform(mongo_client, quiet_redis, installation, clock)
     await platform.start()
     yield platform
     await platform.stop()
@@ -31,12 +31,12 @@ async def market(
 async def twin(
     market: MarketPlatform,  # noqa: ARG001 - the first replica
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     installation: str,
     clock: ManualClock,
 ) -> AsyncIterator[MarketPlatform]:
     """A second replica of the same installation."""
-    platform = MarketPlatform(mongo_client, wakeup_redis, installation, clock)
+    platform = MarketPlatform(mongo_client, quiet_redis, installation, clock)
     await platform.start()
     yield platform
     await platform.stop()

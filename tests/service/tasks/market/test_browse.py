@@ -46,11 +46,11 @@ def told() -> CommandRecorder:
 
 @pytest.fixture(scope="module")
 async def full(
-    mongodb_uri: str, wakeup_redis: redis.asyncio.Redis, installation: str, clock: ManualClock, told: CommandRecorder
+    mongodb_uri: str, quiet_redis: redis.asyncio.Redis, installation: str, clock: ManualClock, told: CommandRecorder
 ) -> AsyncIterator[Catalogue]:
     """A market with tasks, half of them in the search index, whose commands are recorded."""
     client = mongo.connect(mongodb_uri, app_name="tests-browse", listeners=[told])
-    platform = MarketPlatform(client, wakeup_redis, f"{installation}-full", clock)
+    platform = MarketPlatform(client, quiet_redis, f"{installation}-full", clock)
     await platform.start()
     catalogue = Catalogue(platform)
     await catalogue.add(200)

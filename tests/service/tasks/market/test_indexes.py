@@ -30,14 +30,14 @@ def told() -> CommandRecorder:
 @pytest.fixture
 async def observed(
     mongodb_uri: str,
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     database_prefix: str,
     clock: ManualClock,
     told: CommandRecorder,
 ) -> AsyncIterator[MarketPlatform]:
     """A market of its own whose commands are recorded."""
     client = mongo.connect(mongodb_uri, app_name="tests-observed", listeners=[told])
-    platform = MarketPlatform(client, wakeup_redis, database_prefix, clock)
+    platform = MarketPlatform(client, quiet_redis, database_prefix, clock)
     await platform.start()
     yield platform
     await platform.stop()

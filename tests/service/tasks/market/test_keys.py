@@ -50,11 +50,11 @@ Started = tuple[AsyncMongoClient[Document], redis.asyncio.Redis, str, ManualCloc
 def started(
     market: MarketPlatform,  # noqa: ARG001 - the first replica
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     installation: str,
     clock: ManualClock,
 ) -> Started:
-    return mongo_client, wakeup_redis, installation, clock
+    return mongo_client, quiet_redis, installation, clock
 
 
 @pytest.fixture(scope="module")

@@ -57,12 +57,12 @@ FILTERS = (
 @pytest.fixture
 async def empty(
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     database_prefix: str,
     clock: ManualClock,
 ) -> AsyncIterator[MarketPlatform]:
     """A market of its own, without tasks."""
-    platform = MarketPlatform(mongo_client, wakeup_redis, database_prefix, clock)
+    platform = MarketPlatform(mongo_client, quiet_redis, database_prefix, clock)
     await platform.start()
     yield platform
     await platform.stop()
@@ -99,11 +99,11 @@ async def test_what_is_found_does_not_depend_on_the_index(empty: MarketPlatform)
 
 
 async def test_no_query_reads_a_whole_collection(
-    mongodb_uri: str, wakeup_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock
+    mongodb_uri: str, quiet_redis: redis.asyncio.Redis, database_prefix: str, clock: ManualClock
 ) -> None:
     told = CommandRecorder("market_tasks", "market_search")
     client = mongo.connect(mongodb_uri, app_name="tests-search", listeners=[told])
-    platform = MarketPlatform(client, wakeup_redis, database_prefix, clock)
+    platform = MarketPlatform(client, quiet_redis, database_prefix, clock)
     await platform.start()
     told.commands.clear()  # of the start
     catalogue = Catalogue(platform, seed=6)

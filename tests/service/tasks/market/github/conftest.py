@@ -34,7 +34,7 @@ def outside(world: Outside) -> Outside:
 @pytest.fixture(scope="module")
 async def market(
     mongo_client: AsyncMongoClient[Document],
-    wakeup_redis: redis.asyncio.Redis,
+    quiet_redis: redis.asyncio.Redis,
     installation: str,
     clock: ManualClock,
     world: Outside,
@@ -55,7 +55,7 @@ async def market(
                 )
             )
 
-    platform = Platform(mongo_client, wakeup_redis, installation, clock)
+    platform = Platform(mongo_client, quiet_redis, installation, clock)
     await platform.start()
     yield platform
     await platform.stop()

@@ -100,13 +100,15 @@ class Fleet:
     Args:
         directory: where engines and logs are kept.
         replicas: how many processes serve tasks.
+        settings: more environment for all processes.
 
     Attributes:
         addresses: where the services listen, by name.
     """
 
-    def __init__(self, directory: Path, replicas: int = 1) -> None:
+    def __init__(self, directory: Path, replicas: int = 1, settings: Mapping[str, str] | None = None) -> None:
         self._directory = directory
+        self._settings = settings or {}
         self._replicas = [f"tasks-{number}" for number in range(1, replicas + 1)]
         self._mongod = MongodEngine(directory / "mongodb")
         self._valkey = ValkeyEngine(directory / "valkey")
@@ -134,9 +136,10 @@ class Fleet:
         }
         self._add("agents", "agents", PIECEWORK_GRPC_PORT=str(agents), **peers)
         self._add("billing", "billing", PIECEWORK_GRPC_PORT=str(billing))
-        self._add("orchestrator", "orchestrator", PIECEWORK_GRPC_PORT=str(runs), **peers)
+        # Under a name of its own a process takes its duties up again at once, so events flow between two kills.
+        name = "orchestrator"
+        self._add(name, name, PIECEWORK_GRPC_PORT=str(runs), PIECEWORK_REPLICA=name, **peers)
         for name, port in zip(self._replicas, tasks, strict=True):
-            # Under a name of its own the process takes its duties up again at once, so events flow between two kills.
             self._add(name, "tasks", PIECEWORK_GRPC_PORT=str(port), PIECEWORK_REPLICA=name, **peers)
         self._add("gateway", "gateway", PIECEWORK_PORT=str(gateway), **peers)
         await asyncio.gather(*(member.start() for member in self._members.values()))
@@ -172,6 +175,7 @@ class Fleet:
             "PIECEWORK_DATABASE_PREFIX": _PREFIX,
             "PIECEWORK_CALLER_KEY": _CALLER_KEY,
             "PIECEWORK_RATE_LIMITS": "off",
+            **self._settings,
         }
         self._members[name] = Member(target, {**common, **settings}, self._directory / f"{name}.log")
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-import grpc.aio
-from piecework.billing.v1 import plans_pb2
-from piecework.billing.v1.plans_pb2_grpc import PlanServiceStub
 
-from kit.caller import service_caller
-from tests.e2e.kills_fleet import Fleet, outgoing
+from tests.e2e.kills_fleet import Fleet
+from tests.e2e.kills_ordeal import say
+from tests.e2e.runs_provider import MODEL
 
-_PROMPT = "[[mock delay=0.2 tokens=15 pace=0.02]] Run number {}"
+MOCK_MODEL = "piecework/mock"
+BUDGET = 60
+_MOCK_PROMPT = "[[mock delay=0.1 tokens=12 pace=0.01]] Run number {}"
+_COUNTED_PROMPT = "Counted run {}."
 _AGENTS = 3
-_AT_ONCE = 4
-_PATIENCE_SECONDS = 180.0
-_PLENTY = 1_000_000
+# So many runs are kept moving; those that a kill has stopped do not count until they move again.
+_MOVING = 6
+# How many more events come before the next kill.
+_LEAST_EVENTS, _MOST_EVENTS = 10, 110
+_SECONDS_PER_RUN = 4.0
 _OVER = ("complete", "error")
 _MISSED = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -31,6 +36,8 @@ class Followed:
     """One run, as a client saw it.
 
     Attributes:
+        number: its number; among those of its model if that is the one that counts its calls.
+        model: its model.
         prompt: what was asked.
         task_id: its id.
         seen: the events with an id, each id with the kind of the event, in the order in which they came.
@@ -41,6 +48,8 @@ class Followed:
         trace: all its steps.
     """
 
+    number: int
+    model: str
     prompt: str
     task_id: str = ""
     seen: list[tuple[int, str]] = field(default_factory=list)
@@ -50,55 +59,85 @@ class Followed:
     state: dict[str, Any] = field(default_factory=dict)
     trace: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """All its steps, as they were read in the end."""
+        return list(self.trace["trace"]["steps"])
+
+
+def prompts(mock: int, counted: int) -> list[Followed]:
+    """Return runs to follow: some on the mock model, some on the one that counts its calls, mixed."""
+    runs = [Followed(number, MOCK_MODEL, _MOCK_PROMPT.format(number)) for number in range(mock)]
+    for number in range(counted):
+        place = number * len(runs) // counted
+        runs.insert(place, Followed(number, MODEL, _COUNTED_PROMPT.format(number)))
+    return runs
+
 
 class RunsOrdeal:
     """Starts and follows runs.
 
     Args:
         fleet: the installation.
-        count: how many runs.
+        runs: what to run.
     """
 
-    def __init__(self, fleet: Fleet, count: int) -> None:
-        self.runs = [Followed(_PROMPT.format(number)) for number in range(count)]
+    def __init__(self, fleet: Fleet, runs: Sequence[Followed]) -> None:
+        self.runs = runs
         self._fleet = fleet
         self._events = 0
-        self._more = asyncio.Condition()
+        self._moving: set[int] = set()
+        self._news = asyncio.Condition()
         self._http: Any = None
 
     async def undergo(self, kills: list[str], chance: random.Random) -> None:
-        """Run everything while parts are killed, each after a few more events, then read it all back."""
-        await self._plenty()
+        """Run everything while parts are killed, each after some more events, then read it all back."""
+        began = time.monotonic()
         async with aiohttp.ClientSession(self._fleet.gateway, headers={"x-api-key": self._fleet.key}) as self._http:
             killing = asyncio.create_task(self._kill(kills, chance))
-            gate = asyncio.Semaphore(_AT_ONCE)
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await asyncio.gather(*(self._follow(run, gate) for run in self.runs))
+            async with asyncio.timeout(60 + _SECONDS_PER_RUN * len(self.runs)):
+                await self._follow_all()
             # What is left of the kills hits nobody.
             killing.cancel()
             await asyncio.wait({killing})
             for run in self.runs:
                 await self._read_back(run)
+        say(f"{len(self.runs)} runs, {self._events} events and {len(kills)} kills in {time.monotonic() - began:.0f} s")
+
+    async def _follow_all(self) -> None:
+        following = []
+        for index, run in enumerate(self.runs):
+            async with self._news:
+                await self._news.wait_for(lambda: len(self._moving) < _MOVING)
+                self._moving.add(index)
+            following.append(asyncio.create_task(self._follow(index, run)))
+        await asyncio.gather(*following)
 
     async def _kill(self, kills: list[str], chance: random.Random) -> None:
         for name in kills:
-            wanted = self._events + chance.randint(3, 12)
-            async with self._more:
-                await self._more.wait_for(lambda wanted=wanted: self._events >= wanted)
+            wanted = self._events + chance.randint(_LEAST_EVENTS, _MOST_EVENTS)
+            async with self._news:
+                await self._news.wait_for(lambda wanted=wanted: self._events >= wanted)
             await asyncio.shield(asyncio.create_task(self._fleet.strikes[name]()))
+            async with self._news:
+                # Steps that were under way are taken up when their leases have run out; others go on at once.
+                self._moving.clear()
+                self._news.notify_all()
 
-    async def _follow(self, run: Followed, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            await self._start(run)
-            while not run.seen or run.seen[-1][1] not in _OVER:
-                try:
-                    await self._listen(run)
-                except _MISSED:
-                    await asyncio.sleep(0.05)
+    async def _follow(self, index: int, run: Followed) -> None:
+        await self._start(run)
+        while not run.seen or run.seen[-1][1] not in _OVER:
+            try:
+                await self._listen(index, run)
+            except _MISSED:
+                await asyncio.sleep(0.05)
+        async with self._news:
+            self._moving.discard(index)
+            self._news.notify_all()
 
     async def _start(self, run: Followed) -> None:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        body = {"prompt": run.prompt, "options": {"mock": True, "agentCount": _AGENTS}}
+        body = {"prompt": run.prompt, "modelId": run.model, "options": {"agentCount": _AGENTS, "budget": BUDGET}}
         while not run.task_id:
             try:
                 async with self._http.post("/api/developer/run", json=body, headers=headers) as response:
@@ -110,15 +149,16 @@ class RunsOrdeal:
             except _MISSED:
                 await asyncio.sleep(0.05)
 
-    async def _listen(self, run: Followed) -> None:
+    async def _listen(self, index: int, run: Followed) -> None:
         headers = {"Last-Event-ID": str(run.seen[-1][0])} if run.seen else {}
         run.connections += 1
         async for number, data in self._stream(run.task_id, headers):
             run.seen.append((number, data["type"]))
             run.result = data.get("result", "")
-            async with self._more:
+            async with self._news:
                 self._events += 1
-                self._more.notify_all()
+                self._moving.add(index)
+                self._news.notify_all()
 
     async def _stream(self, task_id: str, headers: dict[str, str]) -> Any:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
@@ -143,14 +183,3 @@ class RunsOrdeal:
         ):
             async with self._http.get(path) as response:
                 setattr(run, name, await response.json())
-
-    async def _plenty(self) -> None:
-        """Give every operator a plan that allows all of it."""
-        limits = [
-            plans_pb2.QuotaLimit(window=window, runs=_PLENTY)
-            for window in (plans_pb2.QUOTA_WINDOW_HOUR, plans_pb2.QUOTA_WINDOW_MONTH)
-        ]
-        request = plans_pb2.SetPlanRequest(operator_id=1, plan_id="super", limits=limits)
-        options = outgoing()(service_caller("tests"))
-        async with grpc.aio.insecure_channel(self._fleet.addresses["billing"]) as channel:
-            await PlanServiceStub(channel).SetPlan(request, **options)

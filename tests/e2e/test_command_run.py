@@ -76,6 +76,8 @@ async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
 
 
 async def test_a_plan_that_is_used_up(up: Up) -> None:
+    lowered = await run("admin", "plans", "set", "free", "--operator", "worker", "--data-dir", up.data_dir)
+    assert lowered.status == 0, lowered.err
     worker = up.credentials["operators"][1]["key"]
     arguments = ("run", "x", "--url", up.gateway, "--key", worker, "--mock")
     ended = [await run(*arguments) for _ in range(3)]

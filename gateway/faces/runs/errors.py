@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kit.errors import DomainError
 
 
+# Of the plans that everybody knows; who has it already needs limits of its own.
+_LARGEST = "super"
+
+
 class RunsFailure(Failure):
     """A failure in the words of this face: `reason` is its code."""
 
@@ -74,9 +78,11 @@ def _used_up_text(facts: Mapping[str, str], operator_id: int) -> str:
     window = facts.get("window", "")
     said = QUOTA.get(window, QUOTA_OTHER).rstrip(".")
     limit, again = _whole(facts.get("limit", "")), Timestamp(seconds=_whole(facts.get("resets_at", "")))
+    plan = facts.get("plan", "")
+    more = _LARGEST if plan != _LARGEST else f"{plan} --limit {window}={max(10 * limit, 10)}"
     return (
-        f"{said}. The plan allows {limit} runs per {window or 'window'}, and again from {time_text(again)}. "
-        f"Whoever runs this platform can give more: piecework admin plans set super --operator {operator_id}"
+        f"{said}. The plan {plan} allows {limit} runs per {window}, and again from {time_text(again)}. "
+        f"Whoever runs this platform can give more: piecework admin plans set {more} --operator {operator_id}"
     )
 
 

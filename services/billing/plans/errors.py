@@ -19,11 +19,12 @@ class PlanNotFound(NotFound):
 class QuotaExceeded(Exhausted):
     """A window of the plan is full."""
 
-    def __init__(self, window: str, limit: int, used: int, resets_at: datetime, now: datetime) -> None:
+    def __init__(self, plan_id: str, window: str, limit: int, used: int, resets_at: datetime, now: datetime) -> None:
         super().__init__(
             "QUOTA_EXCEEDED",
             f"The plan allows {limit} runs per {window}",
             metadata={
+                "plan": plan_id,
                 "window": window,
                 "limit": str(limit),
                 "used": str(used),

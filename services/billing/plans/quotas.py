@@ -100,7 +100,7 @@ class Quotas:
         if full:
             # There is room again when the last of them has ended.
             last = max(full, key=lambda each: each.resets_at)
-            raise QuotaExceeded(last.window, last.limit, last.used, last.resets_at, self._now)
+            raise QuotaExceeded(plan.id, last.window, last.limit, last.used, last.resets_at, self._now)
 
     def _add(self, tally: Tally, runs: int, at: datetime) -> Tally:
         counts, now = dict(tally.counts), tally.moment(self._now)

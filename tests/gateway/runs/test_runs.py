@@ -143,7 +143,7 @@ async def test_a_plan_is_a_wall_and_polls_are_free(site: Site) -> None:
     for reply in replies:
         if reply.status == 429:
             text = refused(reply, 429, "QUOTA_EXCEEDED")
-            assert text.startswith("Developer API monthly quota exceeded. The plan allows 3 runs per month")
+            assert text.startswith("Developer API monthly quota exceeded. The plan free allows 3 runs per month")
             assert text.endswith(f"piecework admin plans set super --operator {runner.operator.id}")
             assert reply.headers["x-ratelimit-remaining"] == "0"
             assert int(reply.headers["Retry-After"]) > 0

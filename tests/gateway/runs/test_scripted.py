@@ -165,12 +165,15 @@ async def test_refusals(edge: Site, peers: ScriptedOrchestrator, error: Any, sta
 
 async def test_a_plan_that_is_used_up(edge: Site, peers: ScriptedOrchestrator) -> None:
     resets_at = int(time.time()) + 100
-    facts = {"window": "month", "limit": "8", "used": "8", "resets_at": str(resets_at)}
+    facts = {"plan": "free", "window": "month", "limit": "8", "used": "8", "resets_at": str(resets_at)}
     peers.runs.refusal = Exhausted("QUOTA_EXCEEDED", "x", metadata=facts, retry_after_seconds=100)
     reply = await ask(edge, "POST", "/api/developer/run", json={"prompt": "p"})
     text = refused(reply, 429, "QUOTA_EXCEEDED")
-    assert text.startswith("Developer API monthly quota exceeded. The plan allows 8 runs per month, and again from 20")
+    assert text.startswith("Developer API monthly quota exceeded. The plan free allows 8 runs per month, and again")
     assert text.endswith("piecework admin plans set super --operator 1")
+    peers.runs.refusal = Exhausted("QUOTA_EXCEEDED", "x", metadata={**facts, "plan": "super"})
+    text = refused(await ask(edge, "POST", "/api/developer/run", json={"prompt": "p"}), 429, "QUOTA_EXCEEDED")
+    assert text.endswith("piecework admin plans set super --limit month=80 --operator 1")
     assert reply.headers["Retry-After"] == "100"
     assert (reply.headers["x-ratelimit-remaining"], reply.headers["x-ratelimit-reset"]) == ("0", str(resets_at))
 

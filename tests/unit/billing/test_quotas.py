@@ -144,6 +144,7 @@ def test_a_refusal_tells_when_there_is_room_again() -> None:
         Quotas({1: plan}, [], [], NOW).apply(Consume("a", 1, 1))
     ends = window_end("month", NOW)
     assert caught.value.metadata == {
+        "plan": "p",
         "window": "month",
         "limit": "0",
         "used": "0",

@@ -101,8 +101,8 @@ class PlanServiceServicer:
 
     def ConsumeQuota(self, request, context):
         """Counts runs in every window of the plan, or in none. An id counts once: the same call again changes nothing. For
-        services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `window`, `limit`, `used`, `resets_at`
-        in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
+        services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `plan`, `window`, `limit`, `used`,
+        `resets_at` in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
         something else), FAILED_PRECONDITION (CONSUMPTION_RETURNED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -47,8 +47,8 @@ class PlanServiceStub:
     """
     ConsumeQuota: _grpc.UnaryUnaryMultiCallable[_plans_pb2.ConsumeQuotaRequest, _plans_pb2.ConsumeQuotaResponse]
     """Counts runs in every window of the plan, or in none. An id counts once: the same call again changes nothing. For
-    services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `window`, `limit`, `used`, `resets_at`
-    in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
+    services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `plan`, `window`, `limit`, `used`,
+    `resets_at` in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
     something else), FAILED_PRECONDITION (CONSUMPTION_RETURNED).
     """
     ReturnQuota: _grpc.UnaryUnaryMultiCallable[_plans_pb2.ReturnQuotaRequest, _plans_pb2.ReturnQuotaResponse]
@@ -77,8 +77,8 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     ConsumeQuota: _aio.UnaryUnaryMultiCallable[_plans_pb2.ConsumeQuotaRequest, _plans_pb2.ConsumeQuotaResponse]  # type: ignore[assignment]
     """Counts runs in every window of the plan, or in none. An id counts once: the same call again changes nothing. For
-    services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `window`, `limit`, `used`, `resets_at`
-    in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
+    services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `plan`, `window`, `limit`, `used`,
+    `resets_at` in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
     something else), FAILED_PRECONDITION (CONSUMPTION_RETURNED).
     """
     ReturnQuota: _aio.UnaryUnaryMultiCallable[_plans_pb2.ReturnQuotaRequest, _plans_pb2.ReturnQuotaResponse]  # type: ignore[assignment]
@@ -128,8 +128,8 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plans_pb2.ConsumeQuotaResponse, _abc.Awaitable[_plans_pb2.ConsumeQuotaResponse]]:
         """Counts runs in every window of the plan, or in none. An id counts once: the same call again changes nothing. For
-        services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `window`, `limit`, `used`, `resets_at`
-        in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
+        services only. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED, with the metadata `plan`, `window`, `limit`, `used`,
+        `resets_at` in seconds since 1970, and the time after which to try again), ALREADY_EXISTS (CONSUMPTION_EXISTS: the id counted
         something else), FAILED_PRECONDITION (CONSUMPTION_RETURNED).
         """
 

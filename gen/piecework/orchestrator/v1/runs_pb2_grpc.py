@@ -85,7 +85,7 @@ class RunServiceServicer:
     """
 
     def StartRun(self, request, context):
-        """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `window`, `limit`, `used`, `resets_at`),
+        """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
         PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
         INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
         `required`, THREAD_BUSY with `run_id`).

@@ -39,7 +39,7 @@ class RunServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RunServiceAsyncStub: ...
     StartRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]
-    """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `window`, `limit`, `used`, `resets_at`),
+    """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
     PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
     INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
     `required`, THREAD_BUSY with `run_id`).
@@ -72,7 +72,7 @@ class RunServiceAsyncStub(RunServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]  # type: ignore[assignment]
-    """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `window`, `limit`, `used`, `resets_at`),
+    """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
     PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
     INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
     `required`, THREAD_BUSY with `run_id`).
@@ -108,7 +108,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_pb2.StartRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.StartRunResponse, _abc.Awaitable[_runs_pb2.StartRunResponse]]:
-        """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `window`, `limit`, `used`, `resets_at`),
+        """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
         PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
         INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
         `required`, THREAD_BUSY with `run_id`).

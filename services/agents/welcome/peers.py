@@ -8,35 +8,25 @@ from piecework.billing.v1 import ledger_pb2 as pb
 from piecework.billing.v1 import ledger_pb2_grpc as rpc
 
 from kit.caller import service_caller
-from kit.channels import UnknownPeer
-from kit.errors import Unavailable
+from kit.peer import Peer
 from kit.status import result_of
 
 if TYPE_CHECKING:
-    from kit.channels import Channels, Outgoing
     from services.agents.welcome.model import Bonus
 
-_AGENTS = service_caller("agents")
-# Whoever makes an operator waits for it: rather let the credits come later.
-_TIMEOUT_SECONDS = 3.0
 
+class LedgerPeer(Peer):
+    """Keeps the accounts of operators."""
 
-class LedgerPeer:
-    """Keeps the accounts of operators.
-
-    Args:
-        channels: the way to the billing service.
-        outgoing: puts caller and deadline on calls.
-    """
-
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+    service = "billing"
+    caller = service_caller("agents")
+    # Whoever makes an operator waits for it: rather let the credits come later.
+    timeout_seconds = 3.0
 
     async def open_account(self, operator_id: int) -> None:
         """Open the account of an operator, unless it is open."""
         message = pb.OpenAccountRequest(operator_id=operator_id)
-        await result_of(self._stub().OpenAccount(message, **self._outgoing(_AGENTS, timeout=_TIMEOUT_SECONDS)))
+        await result_of(self._stub().OpenAccount(message, **self.options))
 
     async def give(self, bonus: Bonus) -> None:
         """Put a bonus on an account, unless it has been.
@@ -51,10 +41,7 @@ class LedgerPeer:
             type=pb.ENTRY_TYPE_BONUS,
             description=bonus.description,
         )
-        await result_of(self._stub().Deposit(message, **self._outgoing(_AGENTS, timeout=_TIMEOUT_SECONDS)))
+        await result_of(self._stub().Deposit(message, **self.options))
 
     def _stub(self) -> rpc.LedgerServiceAsyncStub:
-        try:
-            return rpc.LedgerServiceStub(self._channels.get("billing"))
-        except UnknownPeer as error:
-            raise Unavailable("BILLING_UNKNOWN", "Nobody said where the billing service is") from error
+        return rpc.LedgerServiceStub(self.channel)

@@ -13,6 +13,7 @@ from piecework.tasks.v1 import work_pb2, work_pb2_grpc
 
 from kit.caller import service_caller
 from kit.errors import AlreadyExists, NotFound, WrongState
+from kit.peer import Peer
 from kit.status import result_of
 from kit.timestamps import from_timestamp, to_duration
 from services.orchestrator.runs.blueprint import RemoteAgent
@@ -20,11 +21,9 @@ from services.orchestrator.runs.model import HOLD_LIFE
 from services.orchestrator.runs.service.ports import Leased, NewItem, Outcome, Plan
 
 if TYPE_CHECKING:
-    from kit.channels import CallOptions, Channels, Outgoing
     from services.orchestrator.runs.model import Run
 
 TIMEOUT_SECONDS = 5.0
-_ME = service_caller("orchestrator")
 _STATES = {
     work_pb2.WORK_STATE_QUEUED: "queued",
     work_pb2.WORK_STATE_LEASED: "leased",
@@ -38,17 +37,15 @@ def queue_of(operator_id: int) -> str:
     return f"pool:llm.{operator_id}"
 
 
-class WorkPeer:
-    """The queues.
+class _Peer(Peer):
+    caller = service_caller("orchestrator")
+    timeout_seconds = TIMEOUT_SECONDS
 
-    Args:
-        channels: the way to the tasks service.
-        outgoing: puts caller and deadline on calls.
-    """
 
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+class WorkPeer(_Peer):
+    """The queues."""
+
+    service = "tasks"
 
     async def enqueue(self, items: Sequence[NewItem]) -> None:
         """Put items on their queues; those that are there already stay as they are."""
@@ -67,14 +64,14 @@ class WorkPeer:
             ]
             request = work_pb2.EnqueueRequest(queue=queue, operator_id=operator_id, items=new)
             try:
-                await result_of(self._stub().Enqueue(request, **self._options()))
+                await result_of(self._stub().Enqueue(request, **self.options))
             except AlreadyExists:
                 continue  # the others are stored all the same
 
     async def lease(self, operator_id: int, holder: str, limit: int) -> list[Leased]:
         """Take steps of an operator from its queue, without waiting."""
         request = work_pb2.LeaseRequest(queue=queue_of(operator_id), holder=holder, max_items=limit)
-        items = (await result_of(self._stub().Lease(request, **self._options()))).items
+        items = (await result_of(self._stub().Lease(request, **self.options))).items
         return [
             Leased(item.id, item.lease.token, item.payload_json, from_timestamp(item.lease.expires_at))
             for item in items
@@ -84,13 +81,13 @@ class WorkPeer:
         """Take an item off its queue; one that somebody else has by now is theirs."""
         lease = work_pb2.LeaseRef(item_id=leased.item_id, token=leased.token)
         request = work_pb2.CompleteRequest(completions=[work_pb2.Completion(lease=lease, result=result)])
-        await result_of(self._stub().Complete(request, **self._options()))
+        await result_of(self._stub().Complete(request, **self.options))
 
     async def put_back(self, leased: Leased, error: str, wait: timedelta) -> None:
         """Let an item be leased again after a while."""
         lease = work_pb2.LeaseRef(item_id=leased.item_id, token=leased.token)
         failure = work_pb2.Failure(lease=lease, error=error, can_retry=True, retry_after=to_duration(wait))
-        await result_of(self._stub().Fail(work_pb2.FailRequest(failures=[failure]), **self._options()))
+        await result_of(self._stub().Fail(work_pb2.FailRequest(failures=[failure]), **self.options))
 
     async def extend(self, leased: Leased, until: datetime) -> Leased:
         """Move the end of a lease to a time.
@@ -102,13 +99,13 @@ class WorkPeer:
         lease = work_pb2.LeaseRef(item_id=leased.item_id, token=leased.token)
         more = max(timedelta(seconds=1), until - leased.expires_at)
         request = work_pb2.ExtendRequest(lease=lease, extension=to_duration(more))
-        item = (await result_of(self._stub().Extend(request, **self._options()))).item
+        item = (await result_of(self._stub().Extend(request, **self.options))).item
         return leased._replace(expires_at=from_timestamp(item.lease.expires_at))
 
     async def outcome(self, item_id: str) -> Outcome | None:
         """Return how an item stands; None when there is none."""
         try:
-            answer = await result_of(self._stub().GetItem(work_pb2.GetItemRequest(item_id=item_id), **self._options()))
+            answer = await result_of(self._stub().GetItem(work_pb2.GetItemRequest(item_id=item_id), **self.options))
         except NotFound:
             return None
         item = answer.item
@@ -116,28 +113,18 @@ class WorkPeer:
         return Outcome(_STATES.get(item.state, ""), item.result, item.outputs_json, token)
 
     def _stub(self) -> work_pb2_grpc.WorkServiceAsyncStub:
-        return work_pb2_grpc.WorkServiceStub(self._channels.get("tasks"))
-
-    def _options(self) -> CallOptions:
-        return self._outgoing(_ME, timeout=TIMEOUT_SECONDS)
+        return work_pb2_grpc.WorkServiceStub(self.channel)
 
 
-class LedgerPeer:
-    """Money and plans.
+class LedgerPeer(_Peer):
+    """Money and plans."""
 
-    Args:
-        channels: the way to the billing service.
-        outgoing: puts caller and deadline on calls.
-    """
-
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+    service = "billing"
 
     async def plan(self, operator_id: int) -> Plan:
         """Return the plan of an operator."""
         request = plans_pb2.GetPlanRequest(operator_id=operator_id)
-        plan = (await result_of(self._plans().GetPlan(request, **self._options()))).plan
+        plan = (await result_of(self._plans().GetPlan(request, **self.options))).plan
         return Plan(plan.id, plan.max_agents, plan.run_timeout_seconds)
 
     async def count(self, run: Run) -> None:
@@ -147,17 +134,17 @@ class LedgerPeer:
             Exhausted: QUOTA_EXCEEDED.
         """
         request = plans_pb2.ConsumeQuotaRequest(id=run.hold_id, operator_id=run.operator_id, runs=1)
-        await result_of(self._plans().ConsumeQuota(request, **self._options()))
+        await result_of(self._plans().ConsumeQuota(request, **self.options))
 
     async def uncount(self, run: Run) -> None:
         """Take back what a run that did not begin counted."""
         request = plans_pb2.ReturnQuotaRequest(id=run.hold_id)
-        await result_of(self._plans().ReturnQuota(request, **self._options()))
+        await result_of(self._plans().ReturnQuota(request, **self.options))
 
     async def available(self, operator_id: int) -> int:
         """Return what an operator can spend."""
         request = ledger_pb2.GetAccountRequest(operator_id=operator_id)
-        answer = await result_of(self._ledger().GetAccount(request, **self._options()))
+        answer = await result_of(self._ledger().GetAccount(request, **self.options))
         return int(answer.account.available_credits)
 
     async def hold(self, run: Run, amount: int) -> None:
@@ -170,7 +157,7 @@ class LedgerPeer:
             hold_id=run.hold_id, operator_id=run.operator_id, amount_credits=amount, description="Budget of a run"
         )
         request.expires_at.FromDatetime(run.created_at + HOLD_LIFE)
-        await result_of(self._ledger().PlaceHold(request, **self._options()))
+        await result_of(self._ledger().PlaceHold(request, **self.options))
 
     async def settle(self, run: Run) -> None:
         """Pay what a run has spent out of its hold and give the rest back, once."""
@@ -178,36 +165,26 @@ class LedgerPeer:
         try:
             if legs:
                 paid = ledger_pb2.SettleHoldRequest(hold_id=run.hold_id, legs=legs, description="Run")
-                await result_of(self._ledger().SettleHold(paid, **self._options()))
+                await result_of(self._ledger().SettleHold(paid, **self.options))
             else:
                 free = ledger_pb2.ReleaseHoldRequest(hold_id=run.hold_id, description="Run without costs")
-                await result_of(self._ledger().ReleaseHold(free, **self._options()))
+                await result_of(self._ledger().ReleaseHold(free, **self.options))
         except (NotFound, WrongState) as error:
             # It was settled before and nobody heard of it, or it was never placed.
             if error.reason not in ("HOLD_NOT_FOUND", "HOLD_RESOLVED"):
                 raise
 
     def _ledger(self) -> ledger_pb2_grpc.LedgerServiceAsyncStub:
-        return ledger_pb2_grpc.LedgerServiceStub(self._channels.get("billing"))
+        return ledger_pb2_grpc.LedgerServiceStub(self.channel)
 
     def _plans(self) -> plans_pb2_grpc.PlanServiceAsyncStub:
-        return plans_pb2_grpc.PlanServiceStub(self._channels.get("billing"))
-
-    def _options(self) -> CallOptions:
-        return self._outgoing(_ME, timeout=TIMEOUT_SECONDS)
+        return plans_pb2_grpc.PlanServiceStub(self.channel)
 
 
-class AgentsPeer:
-    """Registered agents.
+class AgentsPeer(_Peer):
+    """Registered agents."""
 
-    Args:
-        channels: the way to the agents service.
-        outgoing: puts caller and deadline on calls.
-    """
-
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+    service = "agents"
 
     async def find(self, agent_id: int, operator_id: int) -> RemoteAgent:
         """Return an agent that can be given work.
@@ -216,10 +193,9 @@ class AgentsPeer:
             NotFound: AGENT_NOT_FOUND.
             WrongState: AGENT_NOT_ACTIVE.
         """
-        stub = registry_pb2_grpc.RegistryServiceStub(self._channels.get("agents"))
-        options = self._outgoing(_ME, timeout=TIMEOUT_SECONDS)
+        stub = registry_pb2_grpc.RegistryServiceStub(self.channel)
         profile = (
-            await result_of(stub.GetProfile(registry_pb2.GetProfileRequest(agent_id=agent_id), **options))
+            await result_of(stub.GetProfile(registry_pb2.GetProfileRequest(agent_id=agent_id), **self.options))
         ).profile
         if profile.status != registry_pb2.AGENT_STATUS_ACTIVE or not profile.HasField("operator"):
             raise WrongState("AGENT_NOT_ACTIVE", f"Agent {agent_id} takes no work now")

@@ -10,6 +10,7 @@ from piecework.billing.v1 import ledger_pb2 as pb
 from piecework.billing.v1 import ledger_pb2_grpc as rpc
 
 from kit.caller import service_caller
+from kit.peer import Peer
 from kit.status import result_of
 from services.tasks.market.model import ADJUST, HOLD, RELEASE
 
@@ -24,17 +25,12 @@ _NAME_SECONDS = 60.0
 _MAX_NAMES = 10_000
 
 
-class BillingPeer:
-    """Moves money.
+class BillingPeer(Peer):
+    """Moves money."""
 
-    Args:
-        channels: the way to the billing service.
-        outgoing: puts caller and deadline on calls.
-    """
-
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+    service = "billing"
+    caller = _TASKS
+    timeout_seconds = LEDGER_TIMEOUT_SECONDS
 
     async def carry_out(self, task: MarketTask, intent: MoneyIntent) -> None:
         """Do what an intent says; doing it again changes nothing.
@@ -43,7 +39,7 @@ class BillingPeer:
             WrongState: INSUFFICIENT_CREDITS.
             Unavailable: it is not known whether it was done.
         """
-        stub, options = self._stub(), self._outgoing(_TASKS, timeout=LEDGER_TIMEOUT_SECONDS)
+        stub, options = self._stub(), self.options
         if intent.step == HOLD:
             await result_of(stub.PlaceHold(_place(task, intent), **options))
         elif intent.step == ADJUST:
@@ -56,19 +52,18 @@ class BillingPeer:
     async def release(self, task: MarketTask, description: str) -> None:
         """Give back what is held for a task."""
         request = pb.ReleaseHoldRequest(hold_id=task.hold_id, description=description)
-        await result_of(self._stub().ReleaseHold(request, **self._outgoing(_TASKS, timeout=LEDGER_TIMEOUT_SECONDS)))
+        await result_of(self._stub().ReleaseHold(request, **self.options))
 
     async def available(self, operator_id: int) -> int:
         """Return what an operator can spend."""
         request = pb.GetAccountRequest(operator_id=operator_id)
-        options = self._outgoing(_TASKS, timeout=LEDGER_TIMEOUT_SECONDS)
-        return (await result_of(self._stub().GetAccount(request, **options))).account.available_credits
+        return (await result_of(self._stub().GetAccount(request, **self.options))).account.available_credits
 
     def _stub(self) -> rpc.LedgerServiceAsyncStub:
-        return rpc.LedgerServiceStub(self._channels.get("billing"))
+        return rpc.LedgerServiceStub(self.channel)
 
 
-class AgentsPeer:
+class AgentsPeer(Peer):
     """Knows the names of operators, and remembers them for a minute.
 
     Args:
@@ -76,9 +71,11 @@ class AgentsPeer:
         outgoing: puts caller and deadline on calls.
     """
 
+    service = "agents"
+    caller = _TASKS
+
     def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+        super().__init__(channels, outgoing)
         self._names: dict[int, tuple[str, float]] = {}
 
     async def operator_name(self, operator_id: int) -> str:
@@ -90,9 +87,9 @@ class AgentsPeer:
         known = self._names.get(operator_id)
         if known is not None and time.monotonic() < known[1]:
             return known[0]
-        stub = registry_pb2_grpc.RegistryServiceStub(self._channels.get("agents"))
+        stub = registry_pb2_grpc.RegistryServiceStub(self.channel)
         request = registry_pb2.GetOperatorRequest(operator_id=operator_id)
-        name: str = (await result_of(stub.GetOperator(request, **self._outgoing(_TASKS)))).operator.name
+        name: str = (await result_of(stub.GetOperator(request, **self.options))).operator.name
         if len(self._names) >= _MAX_NAMES:
             self._names.clear()
         self._names[operator_id] = (name, time.monotonic() + _NAME_SECONDS)

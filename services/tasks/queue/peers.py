@@ -8,27 +8,19 @@ from piecework.agents.v1 import identity_pb2 as pb
 from piecework.agents.v1 import identity_pb2_grpc as rpc
 
 from kit.caller import service_caller
+from kit.peer import Peer
 from kit.status import result_of
 
 if TYPE_CHECKING:
-    from kit.channels import Channels, Outgoing
     from services.tasks.queue.model import Project
     from services.tasks.queue.service.sessions import SessionRequest
 
-_TASKS = service_caller("tasks")
 
+class AgentsPeer(Peer):
+    """Keeps the sessions of queue workers."""
 
-class AgentsPeer:
-    """Keeps the sessions of queue workers.
-
-    Args:
-        channels: the way to the agents service.
-        outgoing: puts caller and deadline on calls.
-    """
-
-    def __init__(self, channels: Channels, outgoing: Outgoing) -> None:
-        self._channels = channels
-        self._outgoing = outgoing
+    service = "agents"
+    caller = service_caller("tasks")
 
     async def open(self, project: Project, request: SessionRequest) -> pb.OpenSessionResponse:
         """Open a session in a project, for a worker that may come in."""
@@ -39,12 +31,12 @@ class AgentsPeer:
             resume_existing=request.resume_existing,
             allow_multiple=request.allow_multiple,
         )
-        return await result_of(self._stub().OpenSession(message, **self._outgoing(_TASKS)))
+        return await result_of(self._stub().OpenSession(message, **self.options))
 
     async def close_project_sessions(self, project_id: str) -> None:
         """End every session of a project."""
         message = pb.CloseProjectSessionsRequest(project_id=project_id)
-        await result_of(self._stub().CloseProjectSessions(message, **self._outgoing(_TASKS)))
+        await result_of(self._stub().CloseProjectSessions(message, **self.options))
 
     def _stub(self) -> rpc.SessionServiceAsyncStub:
-        return rpc.SessionServiceStub(self._channels.get("agents"))
+        return rpc.SessionServiceStub(self.channel)

@@ -15,14 +15,14 @@ class LedgerPeer(Peer):
 
 
 def test_a_peer_that_nobody_placed_cannot_be_reached_now() -> None:
-    peer = LedgerPeer(Channels({}), Outgoing(CallerSigner("key")))
+    peer = LedgerPeer(Channels({}), Outgoing(CallerSigner("the key of an installation of tests")))
     with pytest.raises(Unavailable, match="the service billing") as caught:
         _ = peer.channel
     assert caught.value.reason == "PEER_UNKNOWN"
 
 
 def test_calls_carry_caller_and_deadline() -> None:
-    signer = CallerSigner("key")
+    signer = CallerSigner("the key of an installation of tests")
     options = LedgerPeer(Channels({}), Outgoing(signer)).options
     assert options["timeout"] == 3.0
     assert options == Outgoing(signer)(service_caller("tests"), timeout=3.0)

@@ -72,8 +72,8 @@ def task_outcome(run: runs_pb2.Run, client: Generation) -> schemas.TaskOutcome:
     return schemas.TaskOutcome(**outcome(run, client))
 
 
-def task_state(run: runs_pb2.Run, client: Generation) -> schemas.TaskState:
-    """Return how a run stands, with all that is known about it."""
+def task_state(run: runs_pb2.Run, client: Generation, shown: int | None = None) -> schemas.TaskState:
+    """Return how a run stands, with all that is known about it; what agents said is cut to `shown` characters."""
     return schemas.TaskState(
         **outcome(run, client),
         prompt=run.prompt,
@@ -81,7 +81,7 @@ def task_state(run: runs_pb2.Run, client: Generation) -> schemas.TaskState:
         started=run.created_at.seconds,
         updated_at=run.updated_at.seconds,
         progress_version=run.version,
-        agent_statuses=agents(run),
+        agent_statuses=agents(run, shown),
         tool_events=tools(run),
         conversation_id=str(run.thread_id) if run.thread_id else UNSET,
         trace_id=run.id,

@@ -72,6 +72,8 @@ async def test_ten_mebibytes_and_no_byte_more(runner: Runner) -> None:
     made = good(await runner.upload(b"x" * LIMIT_BYTES, "large.txt"))
     reply = await runner.send("GET", f"/api/developer/files/{made['id']}/content")
     assert len(reply.text) == LIMIT_BYTES
+    inline = await runner.send("GET", f"/api/developer/files/{made['id']}/content?disposition=inline")
+    assert refused(inline, 413, "FILE_TOO_LARGE") == "File is too large for inline download"
     await runner.send("DELETE", f"/api/developer/files/{made['id']}")
     reply = await runner.upload(b"x" * (LIMIT_BYTES + 1), "large.txt")
     assert refused(reply, 413, "FILE_TOO_LARGE") == f"File exceeds maximum size of {LIMIT_BYTES} bytes"

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.billing.v1 import plans_pb2
 from piecework.orchestrator.v1 import runs_pb2
 
+from gateway.faces.runs.inline import RESULT_BYTES
 from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, WrongState
 from tests.gateway.runs.runner import refused
 from tests.gateway.runs.scripted import RUN, ScriptedOrchestrator
@@ -161,6 +162,20 @@ async def test_refusals(edge: Site, peers: ScriptedOrchestrator, error: Any, sta
     assert reply.status == status
     assert reply.json["error"] == reply.json["message"] == reply.json["detail"] == text
     assert (reply.json["status"], reply.json["code"]) == (status, error.reason)
+
+
+async def test_results_that_do_not_fit_into_an_answer(edge: Site, peers: ScriptedOrchestrator) -> None:
+    peers.runs.run.status = runs_pb2.RUN_STATUS_COMPLETED
+    steps = [runs_pb2.Step(kind=runs_pb2.STEP_KIND_AGENT, result="x" * 1_000_000) for _ in range(4)]
+    peers.runs.run.steps.extend(steps)
+    peers.runs.run.result = "y" * 1_000
+    state = (await ask(edge, "GET", f"/api/developer/status/{RUN}")).json
+    assert state["result"] == "y" * 1_000
+    assert [len(agent["result"]) for agent in state["agentStatuses"]] == [603] * 4
+    peers.runs.run.result = "y" * (RESULT_BYTES + 1)
+    for path in ("status", "results"):
+        text = refused(await ask(edge, "GET", f"/api/developer/{path}/{RUN}"), 413, "RESULT_TOO_LARGE")
+        assert text == "Task result is too large for inline retrieval"
 
 
 async def test_a_plan_that_is_used_up(edge: Site, peers: ScriptedOrchestrator) -> None:

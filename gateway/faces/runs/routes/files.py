@@ -14,6 +14,7 @@ from gateway.faces.runs import store_render, store_schemas
 from gateway.faces.runs.attachments import PURPOSE, attachment_id
 from gateway.faces.runs.content import FileContent
 from gateway.faces.runs.generations import generation
+from gateway.faces.runs.inline import check_file
 from gateway.faces.runs.requests import ContentQuery, FilePage
 from gateway.faces.runs.routes.table import BASES, READ, Rows
 from gateway.faces.runs.upload import Upload, received
@@ -81,7 +82,10 @@ async def get_content(call: Call) -> web.StreamResponse:
         first = await rpc.read()
         if first is grpc.aio.EOF:
             raise web.HTTPInternalServerError
-        content = FileContent(first.file, inline=call.query.disposition == "inline")
+        is_inline = call.query.disposition == "inline"
+        if is_inline:
+            check_file(first.file)
+        content = FileContent(first.file, inline=is_inline)
         return await content.send(call, rpc)
     finally:
         rpc.cancel()
@@ -184,8 +188,9 @@ def _single(rows: Rows) -> list[Route]:
             places={"disposition": ""},
             media_type="*/*",
             answer=str,
-            **by_id,
-            description="`disposition=inline` lets a browser show it.",
+            errors=(*READ, 413),
+            tag="Files",
+            description="`disposition=inline` lets a browser show it, up to 4 MiB.",
         ),
         *rows.at(
             _PATHS,

@@ -7,6 +7,7 @@ from piecework.orchestrator.v1 import runs_pb2
 from gateway.call import Call
 from gateway.faces.runs import attachments, options, render, schemas
 from gateway.faces.runs.generations import generation
+from gateway.faces.runs.inline import check_result, shown_of_agents
 from gateway.faces.runs.requests import NewRun
 from gateway.faces.runs.routes.table import READ, Rows
 from gateway.routing import Route
@@ -52,12 +53,14 @@ class Runs:
 async def get_status(call: Call) -> schemas.TaskState:
     """Tell how a run stands."""
     found: runs_pb2.GetRunResponse = await call.send(call.peers.runs.GetRun)
-    return render.task_state(found.run, generation(call.request))
+    check_result(found.run)
+    return render.task_state(found.run, generation(call.request), shown_of_agents(found.run))
 
 
 async def get_result(call: Call) -> schemas.TaskOutcome:
     """Tell what came of a run."""
     found: runs_pb2.GetRunResponse = await call.send(call.peers.runs.GetRun)
+    check_result(found.run)
     return render.task_outcome(found.run, generation(call.request))
 
 
@@ -67,7 +70,7 @@ def routes(rows: Rows) -> list[Route]:
 
 
 def _reads(rows: Rows) -> list[Route]:
-    by_id = {"request": runs_pb2.GetRunRequest, "places": {"task_id": "run_id"}, "errors": READ, "tag": "Runs"}
+    by_id = {"request": runs_pb2.GetRunRequest, "places": {"task_id": "run_id"}, "errors": (*READ, 413), "tag": "Runs"}
     return [
         *rows.under_bases(
             "GET",

@@ -14,7 +14,7 @@ bench-quick: $(VENV)/.installed ## small counts, under 6 minutes; without peers 
 bench-market: $(VENV)/.installed ## the market alone, under 5 minutes; writes bench/results/
 	$(BENCH) --only market $(BENCH_ARGS)
 
-bench-runs: $(VENV)/.installed bench-run-peers ## runs alone, under 6 minutes; writes bench/results/
+bench-runs: $(VENV)/.installed bench-run-peers ## runs alone, under 8 minutes; writes bench/results/
 	$(BENCH) --only runs $(BENCH_ARGS)
 
 bench-peers: .venv-peers/.made .venv-peers-arq/.made bench-run-peers ## environments of what we compare with

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from services.orchestrator.runs.documents import has_open_end
 from services.orchestrator.runs.flow import end
 from services.orchestrator.runs.model import (
     AGENT,
@@ -34,6 +35,16 @@ def test_steps_come_one_kind_after_the_other() -> None:
             run = done(run, step, f"{kind} says")
 
     assert (run.status, run.result, run.ended_version) == (COMPLETED, "validation says", run.version + 1)
+
+
+@pytest.mark.parametrize(("limit", "thread_id", "owed"), [(0, 0, False), (5, 0, True), (0, 5, True)])
+def test_who_held_nothing_and_told_nobody_is_done_when_it_ends(limit: int, thread_id: int, *, owed: bool) -> None:
+    run = new_run(1, quick=True, limit=limit, thread_id=thread_id)
+
+    run = done(run, queued(run)[0])
+
+    assert run.status == COMPLETED
+    assert has_open_end(run) == owed
 
 
 def test_agents_get_their_questions() -> None:

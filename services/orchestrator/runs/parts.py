@@ -68,7 +68,8 @@ class RunParts:
         self.toolbox = Toolbox(OutboundClient(), threads, files)
         spending = Spending(self.access, models)
         self.talks = Talks(self.access, models, spending, self.toolbox, self.deltas, threads, files, clock)
-        self.holder = f"orchestrator-{new_id()}"
+        # Under a name that stays, a process that starts again knows what it had in its hands when it died.
+        self.holder = f"orchestrator-{resources.settings.replica or new_id()}"
         self.executor = Executor(self.access, self.chores, self.work, self.talks, self.stops, clock, self.holder)
         self.worker = Worker(self.store, self.work, self.executor, self.holder)
         self.remote = RemoteSteps(self.access, self.chores, self.work, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,11 +12,12 @@ import structlog
 from kit.background import end
 from kit.errors import DomainError
 from services.orchestrator.runs.service.demand import Demand, FairShare
+from services.orchestrator.runs.service.ports import Leased
 
 if TYPE_CHECKING:
     from services.orchestrator.runs.model import Run
     from services.orchestrator.runs.service.execution import Executor
-    from services.orchestrator.runs.service.ports import Leased, Work
+    from services.orchestrator.runs.service.ports import Work
     from services.orchestrator.runs.store.runs import RunStore
 
 SLOTS = 32
@@ -60,6 +62,7 @@ class Worker:
         self._looks = 0
         self._look_at = 0.0
         self._heard: list[Demand] | None = None
+        self._has_taken_up = False
 
     @property
     def busy(self) -> int:
@@ -82,12 +85,24 @@ class Worker:
         try:
             while True:
                 try:
+                    await self._take_up()
                     await self._turn()
                 except DomainError as error:
                     _log.warning("steps cannot be taken now", reason=error.reason)
                     await asyncio.sleep(_PAUSE_SECONDS)
         finally:
             await end(self._tasks)
+
+    async def _take_up(self) -> None:
+        """Give back, once, what a worker of this name had in its hands when it died: nobody waits for its leases."""
+        if self._has_taken_up:
+            return
+        for run in await self._store.in_hands(self._holder):
+            for step in run.steps:
+                if step.holder == self._holder:
+                    lost = Leased(step.item_id, step.token, "", run.updated_at)
+                    await self._work.put_back(lost, "the worker died", timedelta())
+        self._has_taken_up = True
 
     async def look(self) -> None:
         """Find out whose steps wait; now and then also whose workers may have died."""

@@ -121,7 +121,7 @@ class StartService:
             Unavailable: a service does not answer; the run does not begin.
         """
         draft = await self._draft(operator_of(caller, WRITE), new, key)
-        run = await self._store.insert(draft)
+        run = await self._inserted(draft)
         if run is draft:
             self._access.remember(run)
         if run.status != CREATING:
@@ -136,6 +136,22 @@ class StartService:
             await self._chores.abandon_soon(run.id)
             raise
         return await self._chores.carry_out_soon(begun)
+
+    async def _inserted(self, draft: Run) -> Run:
+        """Store a run, or return the one that the same request has made before.
+
+        Raises:
+            Conflict: RUN_BUSY, the one before was given up and is in the way.
+        """
+        run = await self._store.insert(draft)
+        if run.status != ABANDONED:
+            return run
+        # Nobody was told of it. What it holds is given back, and the request begins anew.
+        await self._chores.abandon(run.id)
+        run = await self._store.insert(draft)
+        if run.status == ABANDONED:
+            raise busy(run.id)
+        return run
 
     async def _begin(self, run: Run, actor: str) -> Run:
         await self._ledger.count(run)

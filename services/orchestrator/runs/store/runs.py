@@ -138,6 +138,12 @@ class RunStore:
         return await self._demand({"running": _EXISTS}, "$running")
 
     @translated()
+    async def in_hands(self, holder: str) -> list[Run]:
+        """Return runs with steps in the hands of a worker."""
+        documents = await self._runs.find({"running": _EXISTS, "steps.holder": holder}, _PLAIN).to_list()
+        return [to_run(document) for document in documents]
+
+    @translated()
     async def open_ends(self, before: datetime) -> list[str]:
         """Return runs of which others should have heard something before a time."""
         return await self._ids({"open_at": {"$lt": before}}, "open_at")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from piecework.billing.v1 import ledger_pb2, plans_pb2
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import DomainError, Exhausted, InvalidInput, WrongState
+from services.orchestrator.runs.model import ABANDONED
+from services.orchestrator.runs.service.starting import NewRun
 from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.tasks.market.platform import TESTS
@@ -134,6 +137,25 @@ async def test_same_key_makes_one_run(platform: RunsPlatform, customer: Caller) 
     runs = [await platform.start_run(customer, quick=True, key="once") for _ in range(3)]
 
     assert len({run.id for run in runs}) == 1
+
+
+async def test_key_of_a_run_that_was_given_up_makes_another(platform: RunsPlatform, customer: Caller) -> None:
+    """Its process died when it had begun, and a loop was about to undo it when the client asked again."""
+    runs = platform.runs_app.runs
+    new = NewRun(prompt="Why?", quick=True, budget=100)
+    draft = await runs.starting._draft(customer.operator_id, new, "again")
+    await runs.store.insert(draft)
+    await runs.ledger.count(draft)
+    await runs.ledger.hold(draft, draft.limit)
+    await runs.access.change(draft.id, lambda run: (replace(run, status=ABANDONED), None))
+
+    run = await runs.starting.start(customer, new, "again")
+
+    assert run.id != draft.id
+    assert (await platform.ended(customer, run.id)).status == pb.RUN_STATUS_COMPLETED
+    stored = await platform.settled(run.id)
+    assert await platform.balance(customer.operator_id) == (10_000 - stored.spent, 0)
+    assert (await runs.starting.start(customer, new, "again")).id == run.id
 
 
 async def test_many_agents_at_once_keep_to_one_budget(platform: RunsPlatform, customer: Caller) -> None:

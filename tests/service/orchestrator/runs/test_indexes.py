@@ -49,6 +49,7 @@ async def test_no_query_reads_a_whole_collection(observed: RunsPlatform, told: C
         await runs.store.page(customer.operator_id, active=active, after=None, limit=5)
     await runs.store.demand()
     await runs.store.interrupted()
+    await runs.store.in_hands(runs.holder)
     await runs.metrics.sample()
     await observed.care(seconds=20)
     await observed.cancel_run(customer, waiting.id)

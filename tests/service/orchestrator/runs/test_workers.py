@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from services.orchestrator.runs.model import Run
+from services.orchestrator.runs.progress import Hold, start
 from services.orchestrator.runs.service.demand import Demand
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform, come_true
@@ -81,6 +84,25 @@ async def test_steps_that_nobody_tells_of_are_found_however_busy_the_worker_is(
     assert ended.steps[0].attempts == 2
 
 
+async def test_worker_that_comes_back_takes_up_what_it_had(platform: RunsPlatform, customer: Caller) -> None:
+    """It died with a step in its hands, and starts again under its name long before the lease ends."""
+    runs = platform.runs_app.runs
+    runs.worker._slots, slots = 0, runs.worker._slots
+    run = await platform.start_run(customer, quick=True, budget_credits=50)
+    (leased,) = await runs.work.lease(customer.operator_id, "the dead", 1)
+    hold = Hold(run.steps[0].id, leased.item_id, leased.token, "the dead")
+    await runs.access.change(run.id, lambda run: _begun(run, hold, platform.clock.now()))
+
+    again = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, "the dead").run())
+    await come_true(lambda: _over(platform, run.id))
+
+    runs.worker._slots = slots
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+    ended = await platform.ended(customer, run.id)
+    assert (ended.status, ended.steps[0].attempts) == (pb.RUN_STATUS_COMPLETED, 2)
+
+
 async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, customer: Caller) -> None:
     runs = platform.runs_app.runs
     await platform.runs_app._background.close()
@@ -101,6 +123,11 @@ async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, cu
     for task in (working, relaying):
         task.cancel()
     await asyncio.gather(working, relaying, return_exceptions=True)
+
+
+def _begun(run: Run, hold: Hold, now: datetime) -> tuple[Run, None] | None:
+    begun = start(run, hold, now)
+    return None if begun is None else (begun, None)
 
 
 async def _can_see(platform: RunsPlatform) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.buckets import OTHER
 from gateway.errors import Failure
 from gateway.exchange import Exchange
 from gateway.limits import Allowance, RateLimiter, SlidingLimiter, limit_key
@@ -30,7 +31,6 @@ class Admission:
             for name, rate in rates.items()
             if rate
         }
-        self._only = self._by_address.get("")
         self._by_caller = (
             SlidingLimiter(face.caller_rates, f"{face.name}:caller", connection_pool) if face.caller_rates else None
         )
@@ -41,16 +41,18 @@ class Admission:
         Raises:
             Failure: 429, there were too many.
         """
-        limiter, message = self._only, _TOO_MANY
-        if self._buckets is not None:
-            part = self._buckets.choose(method, path) or ""
-            limiter, message = self._by_address.get(part), self._buckets.refusals.get(part, _TOO_MANY)
-        if limiter is None:
-            return
-        allowance = await limiter.hit(limit_key(exchange.client))
-        exchange.tell(allowance)
-        if allowance.remaining < 0:
-            raise _refused(allowance, RATE_LIMITED, message)
+        part = "" if self._buckets is None else self._buckets.choose(method, path)
+        if part in self._by_address:
+            await self._count(part, exchange)
+
+    async def of_stranger(self, exchange: Exchange) -> None:
+        """Count a request with a credential that is not valid, if no limit has counted it yet: guesses have one.
+
+        Raises:
+            Failure: 429, there were too many.
+        """
+        if self._buckets is not None and exchange.allowance is None:
+            await self._count(OTHER, exchange)
 
     async def by_caller(self, exchange: Exchange) -> None:
         """Count a request of the caller of `exchange`, an agent or else an operator.
@@ -66,6 +68,13 @@ class Admission:
         exchange.tell(allowance)
         if allowance.remaining < 0:
             raise _refused(allowance, CALLER_RATE_LIMITED, _TOO_MANY)
+
+    async def _count(self, part: str, exchange: Exchange) -> None:
+        allowance = await self._by_address[part].hit(limit_key(exchange.client))
+        exchange.tell(allowance)
+        if allowance.remaining < 0:
+            message = _TOO_MANY if self._buckets is None else self._buckets.refusals.get(part, _TOO_MANY)
+            raise _refused(allowance, RATE_LIMITED, message)
 
 
 def _refused(allowance: Allowance, reason: str, message: str) -> Failure:

@@ -96,13 +96,13 @@ class Edge:
             return self._cors.preflight(request)
         face = self._face(request.path)
         exchange.id_header = face.id_header
+        admission = self._admissions.get(face.name)
         try:
-            admission = self._admissions.get(face.name)
             if admission is not None:
                 await admission.by_address(request.method, request.path, exchange)
             return await handler(request)
         except Failure as failure:
-            return self._refuse(face, failure, exchange)
+            return self._refuse(face, await _of_stranger(failure, exchange, admission), exchange)
         except web.HTTPException as error:
             return await self._translate(request, exchange, face, error)
         except asyncio.CancelledError:
@@ -145,6 +145,17 @@ class Edge:
 
     def _face(self, path: str) -> Face:
         return next(face for prefix, face in self._faces if path.startswith(prefix))
+
+
+async def _of_stranger(failure: Failure, exchange: Exchange, admission: Admission | None) -> Failure:
+    """Return what is answered instead of `failure` when somebody guesses credentials too often."""
+    if failure.status != 401 or admission is None:
+        return failure
+    try:
+        await admission.of_stranger(exchange)
+    except Failure as refused:
+        return refused
+    return failure
 
 
 def _failure(error: web.HTTPException) -> Failure:

@@ -12,6 +12,8 @@ from multidict import CIMultiDict
 from gateway.limits import Allowance
 
 CORRELATION = "X-Correlation-ID"
+# Some clients name it so.
+_OTHER_CORRELATION = "X-Request-ID"
 REQUEST_ID = "request-id"
 SERVER = "piecework"
 HSTS = "max-age=31536000; includeSubDomains"
@@ -40,7 +42,7 @@ _CORRELATION = re.compile(r"[!-~]{1,128}", re.ASCII)
 
 def correlation_id(request: web.Request) -> str:
     """Return the id that the client gave the request, if it can be repeated safely, or a new one."""
-    given = request.headers.get(CORRELATION)
+    given = request.headers.get(CORRELATION) or request.headers.get(_OTHER_CORRELATION)
     if given is not None and _CORRELATION.fullmatch(given):
         return given
     # An id to tell requests apart, not a secret: the generator of the kit would ask the kernel for each.

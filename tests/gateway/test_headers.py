@@ -47,8 +47,9 @@ async def test_hsts_only_when_the_request_came_over_https(site: Site, another_ga
 
 
 async def test_the_correlation_id_is_repeated_when_it_is_harmless(site: Site) -> None:
-    reply = await site.send("GET", "/api/nope", headers={"X-Correlation-ID": "req-123-456"})
-    assert reply.headers["X-Correlation-ID"] == reply.json["correlationId"] == "req-123-456"
+    for name in ("X-Correlation-ID", "X-Request-ID"):
+        reply = await site.send("GET", "/api/nope", headers={name: "req-123-456"})
+        assert reply.headers["X-Correlation-ID"] == reply.json["correlationId"] == "req-123-456"
     for harmful in ("a b", "x" * 129, "ü", ""):
         reply = await site.send("GET", "/api/nope", headers={"X-Correlation-ID": harmful})
         assert reply.headers["X-Correlation-ID"] == reply.json["correlationId"] != harmful

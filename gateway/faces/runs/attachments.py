@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +24,8 @@ PURPOSE = "attachment"
 _ID = re.compile(r"u:(\d{1,18}):([0-9a-f-]{36})", re.ASCII)
 _FILE = "file-"
 _SECONDS = 60.0
+# How long an attachment waits for the run that it is to go with.
+_LIFE_SECONDS = 600
 
 
 def attachment_id(operator_id: int, file_id: str) -> str:
@@ -61,7 +64,8 @@ async def _resolved(call: Call, named: list[str]) -> list[str]:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
         else:
-            found.append(answer.file.id)
+            if answer.file.purpose == PURPOSE and answer.file.created_at.seconds >= time.time() - _LIFE_SECONDS:
+                found.append(answer.file.id)
     return found
 
 

@@ -76,6 +76,7 @@ def task_state(run: runs_pb2.Run, client: Generation, shown: int | None = None) 
     """Return how a run stands, with all that is known about it; what agents said is cut to `shown` characters."""
     return schemas.TaskState(
         **outcome(run, client),
+        user_id=str(run.operator_id),
         prompt=run.prompt,
         model_id=run.model_id or UNSET,
         started=run.created_at.seconds,

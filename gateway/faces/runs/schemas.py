@@ -84,6 +84,7 @@ class TaskOutcome(msgspec.Struct, rename="camel"):
 class TaskState(TaskOutcome):
     """How a run stands, with all that is known about it; times in seconds since 1970."""
 
+    user_id: str | UnsetType = UNSET
     prompt: str | UnsetType = UNSET
     model_id: str | UnsetType = UNSET
     started: int | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Removes what uploads and removals left behind that nobody ended."""
+"""Removes what uploads and removals left behind that nobody ended, and attachments whose runs are long over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.orchestrator.files.model import ATTACHMENT_LIFE
 from services.orchestrator.files.service import UPLOAD_SECONDS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Looks for uploads whose process has died.
+    """Looks for uploads whose process has died, and for old attachments.
 
     Args:
         store: where they are written down.
@@ -50,4 +51,12 @@ class Sweeper:
             removed += len(found)
         if removed:
             _log.info("uploads that nobody ended were removed", uploads=removed)
+        return removed + await self._remove_attachments()
+
+    async def _remove_attachments(self) -> int:
+        removed = 0
+        while found := await self._store.old_attachments(self._clock.now() - ATTACHMENT_LIFE, _BATCH):
+            for file in found:
+                await self._store.delete(file.operator_id, file.id)
+            removed += len(found)
         return removed

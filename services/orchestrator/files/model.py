@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 DEFAULT_PURPOSE = "assistants"
+# Files that came with one run. They are kept until no run can be under way any more that read them.
+ATTACHMENT_PURPOSE = "attachment"
+ATTACHMENT_LIFE = timedelta(days=3)
 FILES, IMAGES, ARTIFACTS, PENDING = "files", "images", "generated_artifacts", "pending_uploads"
 # What an operator's storage is made of, in this order.
 CATEGORIES = {FILES: "Files", IMAGES: "Images", ARTIFACTS: "Generated artifacts", PENDING: "Pending uploads"}

@@ -22,7 +22,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from kit.clock import Clock
 from kit.mongo import Document, ensure_indexes, translated
 from services.orchestrator.files.errors import FileNotFound, StorageQuotaExceeded, UploadExpired
-from services.orchestrator.files.model import CATEGORIES, PENDING, File, Usage
+from services.orchestrator.files.model import ATTACHMENT_PURPOSE, CATEGORIES, PENDING, File, Usage
 
 BUCKET = "uploads"
 _INDEXES = (
@@ -31,6 +31,11 @@ _INDEXES = (
     ),
     IndexModel(
         [("metadata.operator_id", ASCENDING), ("metadata.category", ASCENDING), ("length", ASCENDING)], name="usage"
+    ),
+    IndexModel(
+        [("metadata.purpose", ASCENDING), ("metadata.created_at", ASCENDING)],
+        name="attachments",
+        partialFilterExpression={"metadata.purpose": ATTACHMENT_PURPOSE},
     ),
 )
 _OPEN_INDEXES = (
@@ -173,6 +178,13 @@ class FileStore:
         """Return uploads and removals that began before a time and have not ended, the oldest first."""
         cursor = self._open.find({"since": {"$lt": before}}, {"_id": True}).sort("since", ASCENDING).limit(limit)
         return [document["_id"] for document in await cursor.to_list()]
+
+    @translated()
+    async def old_attachments(self, before: datetime, limit: int) -> list[File]:
+        """Return attachments that are older than a time, the oldest first."""
+        old = {"metadata.purpose": ATTACHMENT_PURPOSE, "metadata.created_at": {"$lt": before}}
+        cursor = self._files.find(old, _WITHOUT_TEXT).sort("metadata.created_at", ASCENDING).limit(limit)
+        return [_file(document) for document in await cursor.to_list()]
 
     @translated()
     async def find(self, operator_id: int, file_id: str) -> File | None:

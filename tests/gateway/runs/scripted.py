@@ -92,6 +92,7 @@ class ScriptedFiles(files_pb2_grpc.FileServiceServicer):
 
     def __init__(self) -> None:
         self.uploads: list[tuple[files_pb2.NewFile, list[int]]] = []
+        self.stored = files_pb2.File(id="file-1", purpose="attachment")
         self.download: Callable[[Any], AsyncIterator[files_pb2.DownloadFileResponse]] | None = None
 
     async def UploadFile(self, request_iterator: Any, context: Any) -> files_pb2.UploadFileResponse:  # noqa: ARG002, N802
@@ -104,6 +105,9 @@ class ScriptedFiles(files_pb2_grpc.FileServiceServicer):
         self.uploads.append((about, chunks))
         file = files_pb2.File(id="file-1", filename=about.filename, purpose=about.purpose, size_bytes=sum(chunks))
         return files_pb2.UploadFileResponse(file=file)
+
+    async def GetFile(self, request: Any, context: Any) -> files_pb2.GetFileResponse:  # noqa: ARG002, N802
+        return files_pb2.GetFileResponse(file=self.stored)
 
     async def DownloadFile(self, request: Any, context: Any) -> AsyncIterator[files_pb2.DownloadFileResponse]:  # noqa: ARG002, N802
         assert self.download is not None

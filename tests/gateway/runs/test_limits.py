@@ -93,6 +93,20 @@ async def test_polls_are_never_limited(busy: Runner) -> None:
     await busy.finish(task_id)
 
 
+async def test_guesses_of_keys_are_limited_even_there(limited: Site, busy: Runner) -> None:
+    headers, replies = at("198.51.100.8"), list[Reply]()
+    for _ in range(10):
+        guesses = (
+            limited.send("GET", "/api/developer/status/x", key="pw_live_wrong", headers=headers) for _ in range(61)
+        )
+        replies += await asyncio.gather(*guesses)
+    assert {reply.status for reply in replies} == {401, 429}
+    assert all(reply.headers["x-ratelimit-remaining"] for reply in replies)
+    assert left(next(reply for reply in replies if reply.status == 401))[0] == "300"
+    # Who has a key is not concerned.
+    refused(await busy.send("GET", "/api/developer/status/x", headers=headers), 404, "TASK_NOT_FOUND")
+
+
 async def test_the_limit_that_is_met_first_is_told(limited: Site) -> None:
     runner = await new_runner(limited, "small-plan")
     await runner.set_plan("free", month=3, week=1000)

@@ -232,6 +232,21 @@ async def test_an_upload_whose_client_goes_away_leaves_nothing(features: Feature
             await asyncio.sleep(0.01)
 
 
+async def test_attachments_go_when_no_run_can_need_them(features: Features) -> None:
+    attachment = await upload(features, "a.txt", b"text", purpose="attachment")
+    kept = await upload(features, "b.txt", b"text")
+    features.pass_time(days=2, hours=23)
+    assert await features.file_parts.sweeper.sweep() == 0
+    await get(features, attachment.id)
+    features.pass_time(hours=2)
+    assert await features.file_parts.sweeper.sweep() == 1
+    with refused("FILE_NOT_FOUND", NotFound):
+        await get(features, attachment.id)
+    assert await get(features, kept.id) == kept
+    assert (await storage(features)).used_bytes == 4
+    assert await left_behind(features) == {"uploads.files": 1, "uploads.chunks": 1}
+
+
 async def test_what_a_dead_process_left_behind_is_swept(features: Features) -> None:
     store, sweeper = features.file_parts.store, features.file_parts.sweeper
     kept = await upload(features, "kept.txt", b"text")

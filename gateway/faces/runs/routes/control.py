@@ -16,6 +16,7 @@ from gateway.shape import shown
 
 TASKS = "/api/v1/tasks"
 ID_PREFIX = "task_"
+_TAG = "Runs under way"
 _TASK = f"{TASKS}/{ID_PREFIX}{{runId}}"
 _ALL = Generation(all_statuses=True)
 
@@ -66,36 +67,37 @@ def _named(call: Call) -> runs_pb2.AnswerApprovalRequest:
 
 def routes(rows: Rows) -> list[Route]:
     """Return the rows of control."""
-    return [*_changes(rows), *_reads(rows)]
+    return [*_end(rows), *_words(rows), *_reads(rows)]
 
 
-def _changes(rows: Rows) -> list[Route]:
-    tag = {"tag": "Runs under way"}
+def _end(rows: Rows) -> list[Route]:
+    return rows.at(
+        [f"{_TASK}/cancel"],
+        "POST",
+        "cancelTask",
+        "End a run; one that is over stays as it is",
+        cancel,
+        answer=schemas.TaskEnded,
+        request=runs_pb2.CancelRunRequest,
+        errors=READ,
+        tag=_TAG,
+        description="`not_stopped` names the steps that have not stopped yet.",
+    )
+
+
+def _words(rows: Rows) -> list[Route]:
+    words = {"answer": schemas.TaskEnded, "errors": WRITE, "tag": _TAG}
     return [
-        *rows.at(
-            [f"{_TASK}/cancel"],
-            "POST",
-            "cancelTask",
-            "End a run; one that is over stays as it is",
-            cancel,
-            answer=schemas.TaskEnded,
-            request=runs_pb2.CancelRunRequest,
-            errors=READ,
-            **tag,
-            description="`not_stopped` names the steps that have not stopped yet.",
-        ),
         *rows.at(
             [f"{_TASK}/approve"],
             "POST",
             "approveTask",
             "Answer a step that asked for approval",
             approve,
-            answer=schemas.TaskEnded,
             request=runs_pb2.AnswerApprovalRequest,
             places={"error": ""},
             body=ApprovalAnswer,
-            errors=WRITE,
-            **tag,
+            **words,
         ),
         *rows.at(
             [f"{_TASK}/steer"],
@@ -103,20 +105,17 @@ def _changes(rows: Rows) -> list[Route]:
             "steerTask",
             "Say something to a run under way",
             steer,
-            answer=schemas.TaskEnded,
             request=runs_pb2.SteerRunRequest,
             body=SteeringInput,
-            errors=WRITE,
             idempotent=True,
-            **tag,
             description="Agents that have not begun yet hear of it, those that use tools with their next question to "
             "the model, and so do those who join and check the answers.",
+            **words,
         ),
     ]
 
 
 def _reads(rows: Rows) -> list[Route]:
-    tag = {"tag": "Runs under way"}
     return [
         *rows.at(
             [f"{_TASK}/trace"],
@@ -127,7 +126,7 @@ def _reads(rows: Rows) -> list[Route]:
             answer=schemas.TraceAnswer,
             request=runs_pb2.GetRunRequest,
             errors=READ,
-            **tag,
+            tag=_TAG,
         ),
         *rows.at(
             [f"{TASKS}/active"],
@@ -139,6 +138,6 @@ def _reads(rows: Rows) -> list[Route]:
             request=runs_pb2.ListRunsRequest,
             query=ActivePage,
             errors=(400, 403),
-            **tag,
+            tag=_TAG,
         ),
     ]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+import grpc.aio
 from aiohttp import web
 from piecework.orchestrator.v1 import uploads_pb2
 
@@ -29,8 +30,8 @@ async def pass_on(call: Call, upload: uploads_pb2.UploadToken) -> uploads_pb2.Se
     rpc: Any = call.peers.uploads.SendUpload(**call.peers.outgoing(call.identity.caller, timeout=_SECONDS))
     try:
         async with asyncio.timeout(_SECONDS):
-            # A refusal may come before the last byte; then it is the answer, and nobody wants the rest.
-            with suppress(asyncio.InvalidStateError):
+            # A refusal may come before the last byte; then nobody wants the rest. The answer says why, not the write.
+            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
                 await rpc.write(uploads_pb2.SendUploadRequest(upload=upload))
                 async for chunk in _chunks(call.request):
                     await rpc.write(uploads_pb2.SendUploadRequest(chunk=chunk))

@@ -9,7 +9,14 @@ from typing import Any
 import grpc.aio
 from piecework.agents.v1 import identity_pb2_grpc
 from piecework.billing.v1 import plans_pb2, plans_pb2_grpc
-from piecework.orchestrator.v1 import files_pb2, files_pb2_grpc, runs_pb2, runs_pb2_grpc
+from piecework.orchestrator.v1 import (
+    files_pb2,
+    files_pb2_grpc,
+    runs_pb2,
+    runs_pb2_grpc,
+    uploads_pb2,
+    uploads_pb2_grpc,
+)
 
 from kit.host import GrpcHost, Registration
 from kit.interceptors.errors import ErrorsInterceptor
@@ -115,11 +122,29 @@ class ScriptedFiles(files_pb2_grpc.FileServiceServicer):
             yield part
 
 
+class ScriptedUploads(uploads_pb2_grpc.UploadServiceServicer):
+    """Takes the bytes of announced files, or refuses them before they have come."""
+
+    def __init__(self) -> None:
+        self.refusal: Exception | None = None
+        self.tokens: list[uploads_pb2.UploadToken] = []
+        self.chunks: list[int] = []
+
+    async def SendUpload(self, request_iterator: Any, context: Any) -> uploads_pb2.SendUploadResponse:  # noqa: ARG002, N802
+        self.tokens.append((await anext(aiter(request_iterator))).upload)
+        if self.refusal is not None:
+            raise self.refusal
+        async for part in request_iterator:
+            self.chunks.append(len(part.chunk))
+        return uploads_pb2.SendUploadResponse(pathname="file-1/a.txt", size_bytes=sum(self.chunks))
+
+
 class ScriptedOrchestrator:
     """All of them on one real port."""
 
     def __init__(self) -> None:
         self.runs, self.plans, self.files = ScriptedRuns(), ScriptedPlans(), ScriptedFiles()
+        self.uploads = ScriptedUploads()
         self.port = 0
         self._host: GrpcHost | None = None
 
@@ -128,6 +153,7 @@ class ScriptedOrchestrator:
         registrations = [
             Registration(lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(self.runs, server), []),
             Registration(lambda server: plans_pb2_grpc.add_PlanServiceServicer_to_server(self.plans, server), []),
+            Registration(lambda server: uploads_pb2_grpc.add_UploadServiceServicer_to_server(self.uploads, server), []),
             Registration(lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(self.files, server), []),
             Registration(
                 lambda server: identity_pb2_grpc.add_IdentityServiceServicer_to_server(identities, server), []

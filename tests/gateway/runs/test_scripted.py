@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from piecework.billing.v1 import plans_pb2
 from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.faces.runs.inline import RESULT_BYTES
-from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, WrongState
+from gateway.faces.runs.upload import CHUNK_BYTES
+from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from tests.gateway.runs.runner import refused
 from tests.gateway.runs.scripted import RUN, ScriptedOrchestrator
 from tests.gateway.site import Reply, Site
@@ -162,6 +165,25 @@ async def test_refusals(edge: Site, peers: ScriptedOrchestrator, error: Any, sta
     assert reply.status == status
     assert reply.json["error"] == reply.json["message"] == reply.json["detail"] == text
     assert (reply.json["status"], reply.json["code"]) == (status, error.reason)
+
+
+async def test_bytes_are_passed_on_as_they_come_and_refusals_before_they_have(
+    edge: Site, peers: ScriptedOrchestrator
+) -> None:
+    path, headers = "/api/v1/files/file-1/content", {"Authorization": "Bearer pwu_x"}
+    reply = await edge.send("PUT", path, key=None, headers=headers, data=b"x" * 3_000_000)
+    assert (reply.status, reply.json["bytes"]) == (200, 3_000_000), reply.text
+    assert max(peers.uploads.chunks) <= CHUNK_BYTES
+    assert [(each.file_id, each.token) for each in peers.uploads.tokens] == [("file-1", "pwu_x")]
+    peers.uploads.refusal = Unauthenticated("UPLOAD_TOKEN_INVALID", "x")
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+
+    async with asyncio.timeout(30):
+        reply = await edge.send("PUT", path, key=None, headers=headers, data=endless())
+    assert refused(reply, 401, "UNAUTHORIZED") == "Invalid or expired upload token"
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(590, 200), (610, 400)])

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gateway.faces.runs.errors import RunsFailure, failed
 
 LIMIT_BYTES = 10 * 1024 * 1024
+ATTACHMENT_BYTES = 20 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 _IN_MEMORY_BYTES = 512 * 1024
 _FIELD_BYTES = 1024
@@ -40,12 +41,13 @@ class Upload:
         size: in bytes.
     """
 
-    def __init__(self, spool: IO[bytes]) -> None:
+    def __init__(self, spool: IO[bytes], limit: int = LIMIT_BYTES) -> None:
         self.filename = ""
         self.content_type = ""
         self.fields: dict[str, str] = {}
         self.size = 0
         self._spool = spool
+        self._limit = limit
 
     def write(self, chunk: bytes) -> None:
         """Add bytes.
@@ -54,8 +56,8 @@ class Upload:
             RunsFailure: 413, these are too many.
         """
         self.size += len(chunk)
-        if self.size > LIMIT_BYTES:
-            raise failed(413, "FILE_TOO_LARGE", f"File exceeds maximum size of {LIMIT_BYTES} bytes")
+        if self.size > self._limit:
+            raise failed(413, "FILE_TOO_LARGE", f"File exceeds maximum size of {self._limit} bytes")
         self._spool.write(chunk)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -66,8 +68,12 @@ class Upload:
 
 
 @asynccontextmanager
-async def received(request: web.Request) -> AsyncIterator[Upload]:
+async def received(request: web.Request, limit: int = LIMIT_BYTES) -> AsyncIterator[Upload]:
     """Read the whole body of a request; the fields beside the file may come before it or after.
+
+    Args:
+        request: the request.
+        limit: the most bytes that the file may have.
 
     Raises:
         RunsFailure: 400, there is no file in it, or it is no multipart body; 413, the file is too large.
@@ -76,7 +82,7 @@ async def received(request: web.Request) -> AsyncIterator[Upload]:
         raise failed(400, "INVALID_REQUEST", "Missing file: send multipart/form-data with a part named file")
     # What is larger goes to disk: a crowd of uploads must not take the memory of the gateway.
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-        upload = Upload(spool)
+        upload = Upload(spool, limit)
         try:
             found = await _read(await request.multipart(), upload)
         except RunsFailure:

@@ -11,6 +11,7 @@ MAX_FILE_BYTES = 10 * 1024 * 1024
 DEFAULT_PURPOSE = "assistants"
 # Files that came with one run. They are kept until no run can be under way any more that read them.
 ATTACHMENT_PURPOSE = "attachment"
+MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 ATTACHMENT_LIFE = timedelta(days=3)
 FILES, IMAGES, ARTIFACTS, PENDING = "files", "images", "generated_artifacts", "pending_uploads"
 # What an operator's storage is made of, in this order.
@@ -52,6 +53,11 @@ class NewFile(msgspec.Struct, frozen=True):
     filename: str
     purpose: str = ""
     mime_type: str = ""
+
+    @property
+    def max_bytes(self) -> int:
+        """How large it may be."""
+        return MAX_ATTACHMENT_BYTES if self.purpose == ATTACHMENT_PURPOSE else MAX_FILE_BYTES
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ class FileService:
         file_id, filename = f"file-{new_id()}", clean_filename(new.filename)
         try:
             async with asyncio.timeout(UPLOAD_SECONDS), self._store.upload(file_id, operator_id) as upload:
-                size, kind = await transfer(chunks, Sniffer(filename, new.mime_type), upload.write)
+                size, kind = await transfer(chunks, Sniffer(filename, new.mime_type), upload.write, new.max_bytes)
                 file = File(
                     id=file_id,
                     operator_id=operator_id,

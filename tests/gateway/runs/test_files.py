@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.faces.runs.upload import LIMIT_BYTES
+from gateway.faces.runs.upload import ATTACHMENT_BYTES, LIMIT_BYTES
 from tests.gateway.runs.runner import BASES, MOCK, Runner, good, new_runner, refused
 from tests.gateway.site import Site
 
@@ -77,6 +77,15 @@ async def test_ten_mebibytes_and_no_byte_more(runner: Runner) -> None:
     await runner.send("DELETE", f"/api/developer/files/{made['id']}")
     reply = await runner.upload(b"x" * (LIMIT_BYTES + 1), "large.txt")
     assert refused(reply, 413, "FILE_TOO_LARGE") == f"File exceeds maximum size of {LIMIT_BYTES} bytes"
+
+
+async def test_attachments_may_be_larger(runner: Runner) -> None:
+    path = "/api/v1/attachments/upload"
+    made = good(await runner.upload(b"x" * ATTACHMENT_BYTES, "large.txt", path=path))
+    assert made["size"] == ATTACHMENT_BYTES == 20 * 2**20
+    await runner.send("DELETE", f"/api/developer/files/file-{made['id'].rpartition(':')[2]}")
+    reply = await runner.upload(b"x" * (ATTACHMENT_BYTES + 1), "large.txt", path=path)
+    assert refused(reply, 413, "FILE_TOO_LARGE") == f"File exceeds maximum size of {ATTACHMENT_BYTES} bytes"
 
 
 async def test_what_is_wrong_with_an_upload(runner: Runner) -> None:

@@ -17,14 +17,14 @@ from gateway.faces.runs.generations import generation
 from gateway.faces.runs.inline import check_file
 from gateway.faces.runs.requests import ContentQuery, FilePage
 from gateway.faces.runs.routes.table import BASES, READ, Rows
-from gateway.faces.runs.upload import Upload, received
+from gateway.faces.runs.upload import ATTACHMENT_BYTES, Upload, received
 from gateway.routing import Route
 
 _UPLOAD_SECONDS = 60.0
 LISTS = (*(f"{base}/files" for base in BASES), "/api/v1/files")
 ATTACHMENTS = ("/api/v1/attachments", "/api/attachments")
 _PATHS = tuple(f"{path}/{{fileId}}" for path in LISTS)
-_FORM = {
+_FORM: dict[str, dict[str, Any]] = {
     "file": {"type": "string", "format": "binary", "description": "The file, at most 10 MiB"},
     "purpose": {"type": "string", "default": "assistants", "maxLength": 100},
     "mime_type": {"type": "string", "description": "Not believed: the type is found in the bytes"},
@@ -41,7 +41,7 @@ async def upload_file(call: Call) -> store_schemas.StoredFile:
 
 async def upload_attachment(call: Call) -> store_schemas.Attachment:
     """Store a file that is to go with a run."""
-    async with received(call.request) as upload:
+    async with received(call.request, ATTACHMENT_BYTES) as upload:
         upload.fields["purpose"] = PURPOSE
         options = call.peers.outgoing(call.identity.caller, timeout=_UPLOAD_SECONDS)
         stored: files_pb2.UploadFileResponse = await call.peers.files.UploadFile(_parts(upload), **options)
@@ -130,7 +130,7 @@ def _uploads(rows: Rows) -> list[Route]:
             "Store a file that is to go with a run, as one of its `attachment_ids`",
             upload_attachment,
             answer=store_schemas.Attachment,
-            form={"file": _FORM["file"]},
+            form={"file": {**_FORM["file"], "description": "The file, at most 20 MiB"}},
             errors=(400, 403, 413, 415, 503),
             tag="Files",
         ),

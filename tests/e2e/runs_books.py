@@ -20,6 +20,12 @@ _ORCHESTRATOR, _BILLING = "kills_orchestrator", "kills_billing"
 _LIMIT_SECONDS = 90.0
 
 
+async def is_working(fleet: Fleet) -> bool:
+    """Tell whether steps are being worked on."""
+    runs = fleet.database().client[_ORCHESTRATOR]["runs"]
+    return await runs.find_one({"running": {"$exists": True}}) is not None
+
+
 class Books:
     """Looks into an installation.
 

@@ -15,6 +15,8 @@ import aiohttp
 
 from tests.e2e.kills_fleet import Fleet
 from tests.e2e.kills_ordeal import say
+from tests.e2e.piecework import until
+from tests.e2e.runs_books import is_working
 from tests.e2e.runs_provider import MODEL
 
 MOCK_MODEL = "piecework/mock"
@@ -118,6 +120,8 @@ class RunsOrdeal:
             wanted = self._events + chance.randint(_LEAST_EVENTS, _MOST_EVENTS)
             async with self._news:
                 await self._news.wait_for(lambda wanted=wanted: self._events >= wanted)
+            # Many events at once may be those of a while ago, which a gateway that is back tells late.
+            await until(lambda: is_working(self._fleet), "steps are under way")
             await asyncio.shield(asyncio.create_task(self._fleet.strikes[name]()))
             async with self._news:
                 # Steps that were under way are taken up when their leases have run out; others go on at once.

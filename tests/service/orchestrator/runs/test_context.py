@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from piecework.orchestrator.v1 import files_pb2, threads_pb2
 from piecework.orchestrator.v1 import runs_pb2 as pb
@@ -10,6 +11,7 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 from kit.caller import Caller
 from kit.errors import NotFound, WrongState
 from tests.service.hosting import refused
+from tests.service.orchestrator.files.samples import bomb
 from tests.service.orchestrator.platform import RunsPlatform
 
 
@@ -94,6 +96,16 @@ async def test_agents_read_the_files_of_a_run(platform: RunsPlatform, customer: 
 
     assert run.result == "green"
     assert list(run.file_ids) == [file_id]
+
+
+async def test_run_is_not_held_up_by_a_file_that_is_made_to_do_harm(platform: RunsPlatform, customer: Caller) -> None:
+    file_id = await _file(platform, customer, "bomb.pdf", bomb(layers=2))
+    began = time.monotonic()
+
+    run = await platform.run(customer, "What? [[mock if=found answer=nothing]]", file_ids=[file_id], quick=True)
+
+    assert (run.status, run.result) == (pb.RUN_STATUS_COMPLETED, "nothing")
+    assert time.monotonic() - began < 40
 
 
 async def test_unknown_file_is_refused(platform: RunsPlatform, customer: Caller) -> None:

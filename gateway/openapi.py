@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
 
 from gateway import headers as names
 from gateway.openapi_schemas import Schemas
+from gateway.release import release
 from gateway.routing import Access, Face, NoQuery, Route
 
 _MEANINGS = {
@@ -77,7 +77,7 @@ def document(faces: Sequence[Face]) -> bytes:
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
-            "info": {**_INFO, "version": _version()},
+            "info": {**_INFO, "version": release()},
             "servers": [{"url": "/"}],
             "tags": [{"name": tag} for tag in tags],
             "paths": paths,
@@ -210,10 +210,3 @@ def _headers() -> dict[str, Any]:
         "Idempotency-Replayed": {"description": "`true` when this is the answer of an earlier call", "schema": text},
         "X-Idempotency-Replayed": {"description": "The same as `Idempotency-Replayed`", "schema": text},
     }
-
-
-def _version() -> str:
-    try:
-        return version("piecework")
-    except PackageNotFoundError:
-        return "0"

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import psutil
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
 from gateway.call import Call
@@ -48,6 +48,7 @@ class Operations:
     async def welcome(self, call: Call) -> schemas.Welcome | web.Response:
         """Tell where everything is."""
         known = welcome(self.faces)
+        call.headers[hdrs.VARY] = hdrs.ACCEPT
         return page(known) if wants_page(call.request) else known
 
     async def health(self, call: Call) -> web.Response:

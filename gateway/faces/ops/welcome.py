@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import hdrs, web
 
 from gateway.faces.ops import schemas
+from gateway.release import release
 from gateway.routing import Face
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,7 +39,7 @@ _ROW = "<tr><td><code>{path}</code></td><td>{about}</td></tr>"
 def welcome(faces: Iterable[Face]) -> schemas.Welcome:
     """Return where everything is; a face that does not say what it is about is not named."""
     known = [schemas.FaceAddress(face.name, face.prefix, face.about) for face in faces if face.about]
-    return schemas.Welcome("Piecework", _version(), "/api/docs", "/openapi.json", "/health", "/metrics", known)
+    return schemas.Welcome("Piecework", release(), "/api/docs", "/openapi.json", "/health", "/metrics", known)
 
 
 def wants_page(request: web.Request) -> bool:
@@ -51,12 +51,5 @@ def page(known: schemas.Welcome) -> web.Response:
     """Return the same as a page; its links are relative, so that a proxy may put it anywhere."""
     rows = "".join(_ROW.format(path=escape(face.path), about=escape(face.about)) for face in known.faces)
     text = _PAGE.format(version=escape(known.version), faces=rows)
-    headers = {"Content-Security-Policy": _POLICY, hdrs.VARY: hdrs.ACCEPT}
+    headers = {"Content-Security-Policy": _POLICY}
     return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
-
-
-def _version() -> str:
-    try:
-        return version("piecework")
-    except PackageNotFoundError:
-        return "0"

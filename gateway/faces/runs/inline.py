@@ -21,9 +21,9 @@ def check_result(run: runs_pb2.Run) -> None:
         raise failed(413, "RESULT_TOO_LARGE", "Task result is too large for inline retrieval")
 
 
-def shown_of_agents(run: runs_pb2.Run) -> int | None:
-    """Return how much of what each agent said fits beside the result, in characters; None for all of it."""
-    size = sum(len(step.result.encode()) for step in run.steps)
+def shown_of_talk(run: runs_pb2.Run) -> int | None:
+    """Return how much of what agents and operators said fits beside the result, in characters each; None for all."""
+    size = sum(len(step.result.encode()) for step in run.steps) + sum(len(said.input.encode()) for said in run.steering)
     return None if size + len(run.result.encode()) <= RESULT_BYTES else _SHOWN_CHARACTERS
 
 

@@ -73,7 +73,7 @@ def task_outcome(run: runs_pb2.Run, client: Generation) -> schemas.TaskOutcome:
 
 
 def task_state(run: runs_pb2.Run, client: Generation, shown: int | None = None) -> schemas.TaskState:
-    """Return how a run stands, with all that is known about it; what agents said is cut to `shown` characters."""
+    """Return how a run stands, with all that is known about it; what was said in it is cut to `shown` characters."""
     return schemas.TaskState(
         **outcome(run, client),
         user_id=str(run.operator_id),
@@ -89,7 +89,7 @@ def task_state(run: runs_pb2.Run, client: Generation, shown: int | None = None) 
         file_ids=list(run.file_ids) or UNSET,
         mock=run.mock or UNSET,
         options=json_object(run.options_json) or UNSET,
-        inputs=inputs(run) or UNSET,
+        inputs=inputs(run, shown) or UNSET,
         pending_approval=approval(run),
         budget_usage=budget(run.budget),
     )

@@ -36,7 +36,10 @@ def pending_wish(run: Run, turns: Sequence[Turn], tools: tuple[str, ...]) -> tup
     if len(turns) < 2 or not turns[-1].content.startswith(_APPROVED):
         return None
     wish = read_wish(turns[-2].content, tools)
-    return (wish, turns[-2].content) if wish is not None and wish.tool in run.approve_tools else None
+    # A question is answered by the approval itself.
+    if wish is None or wish.tool == QUESTION or wish.tool not in run.approve_tools:
+        return None
+    return wish, turns[-2].content
 
 
 def _was_approved(wish: Wish, turns: Sequence[Turn]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from piecework.billing.v1 import ledger_pb2, plans_pb2, plans_pb2_grpc
 from piecework.orchestrator.v1 import (
+    files_pb2,
     files_pb2_grpc,
     models_pb2_grpc,
     runs_pb2_grpc,
@@ -91,6 +92,16 @@ class RunsPlatform(MarketPlatform):
         request = pb.StartRunRequest(prompt=prompt, **fields)
         answer: pb.Run = (await self.call(self.orchestrator.StartRun, request, caller, key=key)).run
         return answer
+
+    async def add_file(self, caller: Caller, name: str, content: bytes) -> str:
+        """Upload a file and return its id."""
+
+        async def parts() -> AsyncIterator[files_pb2.UploadFileRequest]:
+            yield files_pb2.UploadFileRequest(file=files_pb2.NewFile(filename=name))
+            yield files_pb2.UploadFileRequest(chunk=content)
+
+        answer: files_pb2.UploadFileResponse = await self.call(self.files.UploadFile, parts(), caller)
+        return answer.file.id
 
     async def get_run(self, caller: Caller, run_id: str) -> pb.Run:
         request = pb.GetRunRequest(run_id=run_id)

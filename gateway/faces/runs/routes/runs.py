@@ -7,7 +7,7 @@ from piecework.orchestrator.v1 import runs_pb2
 from gateway.call import Call
 from gateway.faces.runs import attachments, options, render, schemas
 from gateway.faces.runs.generations import generation
-from gateway.faces.runs.inline import check_result, shown_of_agents
+from gateway.faces.runs.inline import check_result, shown_of_talk
 from gateway.faces.runs.requests import NewRun
 from gateway.faces.runs.routes.table import READ, Rows
 from gateway.routing import Route
@@ -54,7 +54,7 @@ async def get_status(call: Call) -> schemas.TaskState:
     """Tell how a run stands."""
     found: runs_pb2.GetRunResponse = await call.send(call.peers.runs.GetRun)
     check_result(found.run)
-    return render.task_state(found.run, generation(call.request), shown_of_agents(found.run))
+    return render.task_state(found.run, generation(call.request), shown_of_talk(found.run))
 
 
 async def get_result(call: Call) -> schemas.TaskOutcome:

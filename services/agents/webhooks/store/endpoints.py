@@ -46,7 +46,8 @@ class EndpointStore:
         """Hold the endpoint that has waited longest, if any waits, but none of the operators that are passed over."""
         waiting: dict[str, Any] = {"due_at": {"$lte": now}, "busy_until": {"$lte": now}}
         if passing_over:
-            waiting["operator_id"] = {"$nin": list(passing_over)}
+            # What nobody owns may say so, or nothing.
+            waiting["operator_id"] = {"$nin": [*passing_over, None] if 0 in passing_over else list(passing_over)}
         document = await self._webhooks.find_one_and_update(
             waiting,
             {"$set": {"lease": new_id(), "busy_until": now + HOLD}},

@@ -129,13 +129,24 @@ class Conversation:
                 raise
             await self.outcomes.spent()
 
+    async def _listen(self) -> None:
+        """Hear what operators said while threads and files were read, which may take long."""
+        if not (self._run.thread_id or self._run.file_ids):
+            return
+        current = await self._talks.access.find(self._run.id)
+        if current is not None:
+            self._run = msgspec.structs.replace(self._run, steering=current.steering)
+
     def interrupted(self) -> Usage:
         """Return what the call took that was under way."""
         return self._talks.spending.interrupted(self._run, self._step.model_id, self._messages, self._stream.text)
 
     async def _talk(self) -> None:
         tools = self._tools()
-        context = await self._talks.context(self._run, described(tools)) if self._step.kind == AGENT else Context()
+        context = Context()
+        if self._step.kind == AGENT:
+            context = await self._talks.context(self._run, described(tools))
+            await self._listen()
         most = self._talks.spending.most_input(self._step.model_id)
         waited = pending_wish(self._run, self._turns, tools)
         if waited is not None and not await self._use(*waited, Usage(), waited=True):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _BEAT_SECONDS = LEASE.total_seconds() / 3
-_RELEASE_SECONDS = 2.0
+# Shorter than `end` waits before it cancels a worker's steps again, which would cut this short.
+_RELEASE_SECONDS = 1.5
 
 
 class Executor:

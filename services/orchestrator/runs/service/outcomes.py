@@ -71,7 +71,9 @@ class Outcomes:
             await self.gave_up(run, step, error.message, usage)
             return
         wait, now = _backoff(step.attempts, error.retry_after_seconds), self._clock.now()
-        if now + wait >= run.deadline_at:
+        # A question of another step may have moved the deadline since this one began.
+        latest = await self._access.find(run.id) or run
+        if now + wait >= latest.deadline_at:
             await self.gave_up(run, step, error.message, usage)
             return
         await self._write("step.progress", lambda run: put_back(run, self._hold, error.message, usage, now, wait))

@@ -132,6 +132,16 @@ async def test_tools_can_need_approval(platform: RunsPlatform, customer: Caller)
     assert (kept.result, len(kept.steps[0].tool_calls)) == ("not tried", 0)
 
 
+async def test_a_question_is_asked_once_also_where_questions_need_approval(
+    platform: RunsPlatform, customer: Caller
+) -> None:
+    run = await _asking(platform, customer, options_json='{"approveTools": ["question"]}')
+
+    await platform.answer(customer, run.id)
+
+    assert (await platform.ended(customer, run.id)).result == "deleted"
+
+
 async def test_several_steps_ask_one_after_another(platform: RunsPlatform, customer: Caller) -> None:
     run = await platform.start_run(
         customer, f"Tidy. [[mock if=team answer={_QUESTION}]] [[mock if=approved answer=yes]]"

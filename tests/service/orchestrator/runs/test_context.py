@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from piecework.orchestrator.v1 import files_pb2, threads_pb2
 from piecework.orchestrator.v1 import runs_pb2 as pb
+from piecework.orchestrator.v1 import threads_pb2
 
 from kit.caller import Caller
 from kit.errors import NotFound, WrongState
@@ -26,16 +26,6 @@ async def _said(platform: RunsPlatform, caller: Caller, thread_id: int) -> list[
     request = threads_pb2.ListMessagesRequest(thread_id=thread_id)
     messages = (await platform.call(platform.threads.ListMessages, request, caller)).messages
     return [(message.role, message.content) for message in messages]
-
-
-async def _file(platform: RunsPlatform, caller: Caller, name: str, content: bytes) -> str:
-    async def parts():  # type: ignore[no-untyped-def]
-        yield files_pb2.UploadFileRequest(file=files_pb2.NewFile(filename=name))
-        yield files_pb2.UploadFileRequest(chunk=content)
-
-    answer = await platform.call(platform.files.UploadFile, parts(), caller)
-    file_id: str = answer.file.id
-    return file_id
 
 
 async def test_run_continues_its_thread(platform: RunsPlatform, customer: Caller) -> None:
@@ -90,7 +80,7 @@ async def test_long_history_is_cut_to_what_the_model_can_read(platform: RunsPlat
 
 
 async def test_agents_read_the_files_of_a_run(platform: RunsPlatform, customer: Caller) -> None:
-    file_id = await _file(platform, customer, "colour.txt", b"The colour is [[mock answer=green]]")
+    file_id = await platform.add_file(customer, "colour.txt", b"The colour is [[mock answer=green]]")
 
     run = await platform.run(customer, "Which colour?", file_ids=[file_id], quick=True)
 
@@ -99,7 +89,7 @@ async def test_agents_read_the_files_of_a_run(platform: RunsPlatform, customer: 
 
 
 async def test_run_is_not_held_up_by_a_file_that_is_made_to_do_harm(platform: RunsPlatform, customer: Caller) -> None:
-    file_id = await _file(platform, customer, "bomb.pdf", bomb(layers=2))
+    file_id = await platform.add_file(customer, "bomb.pdf", bomb(layers=2))
     began = time.monotonic()
 
     run = await platform.run(customer, "What? [[mock if=found answer=nothing]]", file_ids=[file_id], quick=True)
@@ -114,7 +104,7 @@ async def test_unknown_file_is_refused(platform: RunsPlatform, customer: Caller)
 
 
 async def test_agent_reads_on_in_a_file(platform: RunsPlatform, customer: Caller) -> None:
-    file_id = await _file(platform, customer, "long.txt", b"word " * 30_000 + b" END")
+    file_id = await platform.add_file(customer, "long.txt", b"word " * 30_000 + b" END")
     wish = '{"tool":"read","arguments":{"name":"long.txt","offset":149990}}'
     prompt = f"How does it end? [[mock answer={wish}]] [[mock if=END answer=It_ends]]"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import InvalidInput, NotFound, WrongState
+from services.orchestrator.runs.service.ports import Files
 from services.orchestrator.runs.steering import MAX_INPUTS
 from tests.service.hosting import refused
 from tests.service.orchestrator.platform import RunsPlatform
@@ -48,6 +50,39 @@ async def test_what_is_said_reaches_the_further_calls(platform: RunsPlatform, cu
     assert ended.steps[1].result == "train", "the agent that asked again"
     assert ended.steps[3].result == "train", "the synthesis"
     assert [said.input for said in ended.steering] == [_SAID], "it stays a part of the trace"
+
+
+class _SlowFiles:
+    """Files that take their time to be read."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.reading = asyncio.Event()
+        self.read = asyncio.Event()
+
+    async def require(self, operator_id: int, file_ids: Sequence[str]) -> None:
+        await self._files.require(operator_id, file_ids)
+
+    async def texts(self, operator_id: int, file_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        self.reading.set()
+        await self.read.wait()
+        return await self._files.texts(operator_id, file_ids)
+
+
+async def test_what_is_said_while_files_are_read_is_heard(
+    platform: RunsPlatform, customer: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks = platform.runs_app.runs.talks
+    slow = _SlowFiles(talks.files)
+    monkeypatch.setattr(talks, "files", slow)
+    file_id = await platform.add_file(customer, "colour.txt", b"The colour is green")
+    run = await platform.start_run(customer, "Plan a trip.", file_ids=[file_id], quick=True)
+    await slow.reading.wait()
+
+    await _steer(platform, customer, run.id)
+    slow.read.set()
+
+    assert (await platform.ended(customer, run.id)).result == "train"
 
 
 async def test_it_is_an_event_of_the_run(platform: RunsPlatform, customer: Caller) -> None:

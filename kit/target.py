@@ -64,6 +64,8 @@ class Target:
         idempotent_methods: full names of the methods that take an idempotency key, `/package.Service/Method`.
         start: prepares indexes and starts the background loops; called once, before traffic.
         stop: ends the background loops; called once, after the last call has ended.
+        lay_down: gives back what it has taken from other services; called once, before the last call has ended, while
+            those that live in the same process still answer.
     """
 
     name: str
@@ -71,3 +73,4 @@ class Target:
     idempotent_methods: frozenset[str]
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
+    lay_down: Callable[[], Awaitable[None]] | None = None

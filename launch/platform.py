@@ -108,10 +108,13 @@ class Platform:
         return self._gateway.port
 
     async def stop(self) -> None:
-        """Say that it is not ready, take no more calls, let those under way end, then end what runs behind them."""
+        """Say that it is not ready, give work back, take no more calls, let those under way end, then the rest."""
         self.ready = False
         if self._gateway is not None:
             await self._gateway.stop()
+        for target in self._started:
+            if target.lay_down is not None:
+                await target.lay_down()
         if self._host is not None:
             await self._host.drain()
         for target in reversed(self._started):

@@ -50,7 +50,7 @@ class RunsApi:
         form = aiohttp.FormData()
         form.add_field("purpose", "assistants")
         form.add_field("file", content, filename=path.name)
-        return str((await self._send("POST", f"{_BASE}/files", data=form))["id"])
+        return str((await self._ask("POST", f"{_BASE}/files", data=form))["id"])
 
     async def start(self, options: RunOptions, file_ids: list[str]) -> str:
         """Begin a run, and return its id.
@@ -61,15 +61,24 @@ class RunsApi:
         given: dict[str, Any] = {"agentCount": options.agents, "budget": options.budget, "fileIds": file_ids or None}
         known = {name: value for name, value in given.items() if value is not None}
         body = {"prompt": options.prompt, "modelId": options.model, "options": {**known, "mock": options.mock}}
-        return str((await self._send("POST", f"{_BASE}/run", json=body))["taskId"])
+        return str((await self._ask("POST", f"{_BASE}/run", json=body))["taskId"])
 
     async def status(self, task_id: str) -> dict[str, Any]:
-        """Return how a run stands."""
+        """Return how a run stands.
+
+        Raises:
+            Interrupted: the platform cannot be reached now.
+            CommandFailed: it refuses.
+        """
         return await self._send("GET", f"{_BASE}/status/{task_id}")
 
     async def cancel(self, task_id: str) -> dict[str, Any]:
-        """End a run."""
-        return await self._send("POST", f"/api/v1/tasks/{task_id}/cancel")
+        """End a run.
+
+        Raises:
+            CommandFailed: the platform refuses, or cannot be reached.
+        """
+        return await self._ask("POST", f"/api/v1/tasks/{task_id}/cancel")
 
     async def events(self, task_id: str, after: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield the id and the data of each event after `after`, until the stream ends.
@@ -96,6 +105,13 @@ class RunsApi:
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
             raise Interrupted(str(error)) from error
 
+    async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        try:
+            return await self._send(method, path, **more)
+        except Interrupted as error:
+            advice = "Is it running? Try piecework doctor."
+            raise CommandFailed(f"cannot reach the platform: {error}", advice) from error
+
     async def _send(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=_SECONDS, sock_connect=10)
         try:
@@ -105,10 +121,9 @@ class RunsApi:
                     raise _refused(response.status, content)
                 return dict(msgspec.json.decode(content))
         except TimeoutError as error:
-            raise CommandFailed(f"no answer within {_SECONDS:.0f} seconds") from error
+            raise Interrupted(f"no answer within {_SECONDS:.0f} seconds") from error
         except (aiohttp.ClientError, OSError) as error:
-            advice = "Is it running? Try piecework doctor."
-            raise CommandFailed(f"cannot reach the platform: {error}", advice) from error
+            raise Interrupted(str(error)) from error
 
 
 def _refused(status: int, content: bytes) -> Exception:

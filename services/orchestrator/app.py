@@ -63,7 +63,7 @@ class OrchestratorApp:
         )
         leadership = self._leadership("relay")
         self.relay = EventRelay(resources.database("orchestrator"), [RUNS, DELTAS], leadership, resources.clock)
-        self._background = Background()
+        self._background, self._working = Background(), Background()
 
     def register(self, server: Any) -> None:
         """Add the servicers to a server."""
@@ -87,10 +87,15 @@ class OrchestratorApp:
         self._background.start("orchestrator: caretaker", lambda: caring.run(self.runs.caretaker.run))
         self._background.start("orchestrator: files", lambda: sweeping.run(self.files.sweeper.run))
         self._background.start("orchestrator: uploads", lambda: forgetting.run(self.uploads.forgetter.run))
-        self._background.start("orchestrator: worker", lambda: self.runs.worker.run())
+        self._working.start("orchestrator: worker", lambda: self.runs.worker.run())
+
+    async def lay_down(self) -> None:
+        """Take no more steps, and give those under way back to their queues."""
+        await self._working.close()
 
     async def stop(self) -> None:
-        """End the loops; steps under way are given back."""
+        """End the loops."""
+        await self.lay_down()
         await self._background.close()
         await self.runs.close()
         await self.models.close()
@@ -111,4 +116,5 @@ def build(resources: Resources) -> Target:
         idempotent_methods=_IDEMPOTENT,
         start=app.start,
         stop=app.stop,
+        lay_down=app.lay_down,
     )

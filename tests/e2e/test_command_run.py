@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.piecework import Finished, Up, finish, run, spawn
+from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, finish, run, spawn
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,26 @@ async def test_a_run_that_fails(busy: Up) -> None:
     assert ended.status == 1
     assert ended.out == ""
     assert "failed" in ended.err
+
+
+async def test_a_restart_of_the_platform_is_lived_through(memory_dir: Path) -> None:
+    first = await Up.start(memory_dir / "data")
+    asking = await spawn("run", "x [[mock delay=2]]", "--data-dir", first.data_dir, "--agents", "1")
+    assert asking.stderr is not None
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while b"Researcher working" not in await asking.stderr.readline():
+            continue
+    assert (await first.stop()).status == 0
+    said = (first.data_dir / "logs" / "piecework.log").read_text()
+    assert "a step is given back when its lease ends" not in said
+
+    second = await Up.start(first.data_dir, port=int(first.gateway.rpartition(":")[2]))
+    try:
+        ended = await finish(asking)
+        assert ended.status == 0, ended.err
+        assert ended.out.strip()
+    finally:
+        await second.stop()
 
 
 async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:

@@ -28,8 +28,7 @@ async def _time_all(platform: RunsPlatform, customer: Caller, run_ids: list[str]
 async def test_few_runs_beside_many_take_little_longer_than_alone(platform: RunsPlatform) -> None:
     runs = platform.runs_app.runs
     few, many = await platform.customer(), await platform.customer()
-    await platform.runs_app._background.close()
-    relaying = asyncio.create_task(platform.runs_app.relay.run())
+    await platform.runs_app.lay_down()
     narrow = Worker(runs.store, runs.work, runs.executor, runs.holder, slots=_SLOTS)
     runs.worker = narrow
 
@@ -49,6 +48,5 @@ async def test_few_runs_beside_many_take_little_longer_than_alone(platform: Runs
 
     assert beside < 2 * alone + 0.5, (alone, beside)
     assert len(left) > _MANY / 2
-    for task in (working, relaying):
-        task.cancel()
-    await asyncio.gather(working, relaying, return_exceptions=True)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

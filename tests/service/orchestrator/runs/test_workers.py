@@ -105,8 +105,7 @@ async def test_worker_that_comes_back_takes_up_what_it_had(platform: RunsPlatfor
 
 async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, customer: Caller) -> None:
     runs = platform.runs_app.runs
-    await platform.runs_app._background.close()
-    relaying = asyncio.create_task(platform.runs_app.relay.run())
+    await platform.runs_app.lay_down()
     stopping = asyncio.create_task(runs.worker.run())
     run = await platform.start_run(customer, "Wait. [[mock delay=2]]", quick=True, budget_credits=50)
     await platform.until(customer, run.id, lambda run: run.steps[0].state == pb.STEP_STATE_RUNNING)
@@ -120,9 +119,8 @@ async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, cu
     working = asyncio.create_task(other.run())
     await come_true(lambda: _over(platform, run.id))
     assert (await platform.stored_run(run.id)).steps[0].attempts == 1
-    for task in (working, relaying):
-        task.cancel()
-    await asyncio.gather(working, relaying, return_exceptions=True)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 def _begun(run: Run, hold: Hold, now: datetime) -> tuple[Run, None] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import textwrap
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 
@@ -25,6 +26,7 @@ _QUESTIONS = re.compile(r"JSON array of (?:exactly )?(\d{1,2})\b", re.IGNORECASE
 _WORDS = ("much", "can", "be", "said", "for", "this", "and", "as", "much", "against", "it", "so", "look", "at", "both")
 _NONSENSE = "\ufffd\x07{]\u202e<!--\x00"
 _QUOTED_CHARACTERS = 200
+_MARKUP = re.compile(r"<[^<>]{0,200}>")
 _REMEMBERED = 10_000
 # A turn of the loop for others now and then, when there is no pause between words.
 _TURN = 64
@@ -92,7 +94,7 @@ def _answer(call: Call) -> str:
     """Return questions where a list of them is asked for, else a sentence about what was asked."""
     said = [script.strip(message.content) for message in call.messages]
     asked = next((script.strip(each.content) for each in reversed(call.messages) if each.role == USER), "")
-    quoted = " ".join(asked.split())[:_QUOTED_CHARACTERS]
+    quoted = textwrap.shorten(_MARKUP.sub(" ", asked), _QUOTED_CHARACTERS, placeholder=" …")
     wanted = _QUESTIONS.search("\n".join(said))
     if wanted:
         questions = [f"Question {number + 1} on this: {quoted}" for number in range(int(wanted[1]))]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
-from gateway.buckets import OTHER
+from gateway.buckets import STRANGERS
 from gateway.errors import Failure
 from gateway.exchange import Exchange
 from gateway.limits import Allowance, RateLimiter, SlidingLimiter, limit_key
@@ -24,8 +24,8 @@ class Admission:
     """
 
     def __init__(self, face: Face, connection_pool: Any = None) -> None:
-        self._buckets = face.buckets
-        rates = {"": face.rates} if face.buckets is None else face.buckets.rates
+        self._buckets = buckets = face.buckets
+        rates = {"": face.rates} if buckets is None else {**buckets.rates, STRANGERS: buckets.strangers}
         self._by_address = {
             name: RateLimiter(rate, f"{face.name}:{name}" if name else face.name, connection_pool)
             for name, rate in rates.items()
@@ -45,6 +45,17 @@ class Admission:
         if part in self._by_address:
             await self._count(part, exchange)
 
+    async def of_unknown(self, exchange: Exchange) -> None:
+        """Look, without counting, whether a credential that nobody has shown yet may be tried, if no limit counts it.
+
+        Raises:
+            Failure: 429, too many were not valid; then the right one must not be told from the others.
+        """
+        if self._buckets is not None and exchange.allowance is None:
+            allowance = await self._by_address[STRANGERS].look(limit_key(exchange.client))
+            if allowance.remaining <= 0:
+                self._refuse(STRANGERS, allowance, exchange)
+
     async def of_stranger(self, exchange: Exchange) -> None:
         """Count a request with a credential that is not valid, if no limit has counted it yet: guesses have one.
 
@@ -52,7 +63,7 @@ class Admission:
             Failure: 429, there were too many.
         """
         if self._buckets is not None and exchange.allowance is None:
-            await self._count(OTHER, exchange)
+            await self._count(STRANGERS, exchange)
 
     async def by_caller(self, exchange: Exchange) -> None:
         """Count a request of the caller of `exchange`, an agent or else an operator.
@@ -73,8 +84,12 @@ class Admission:
         allowance = await self._by_address[part].hit(limit_key(exchange.client))
         exchange.tell(allowance)
         if allowance.remaining < 0:
-            message = _TOO_MANY if self._buckets is None else self._buckets.refusals.get(part, _TOO_MANY)
-            raise _refused(allowance, RATE_LIMITED, message)
+            self._refuse(part, allowance, exchange)
+
+    def _refuse(self, part: str, allowance: Allowance, exchange: Exchange) -> NoReturn:
+        exchange.tell(allowance)
+        message = _TOO_MANY if self._buckets is None else self._buckets.refusals.get(part, _TOO_MANY)
+        raise _refused(allowance, RATE_LIMITED, message)
 
 
 def _refused(allowance: Allowance, reason: str, message: str) -> Failure:

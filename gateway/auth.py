@@ -22,6 +22,9 @@ from kit.status import from_rpc_error
 if TYPE_CHECKING:
     from piecework.agents.v1.identity_pb2_grpc import IdentityServiceAsyncStub
 
+    from gateway.admission import Admission
+    from gateway.exchange import Exchange
+
 _GATEWAY = service_caller("gateway")
 _MAX_SECRET = 512
 _REVOKED_KEPT = 4096
@@ -82,12 +85,19 @@ class Authenticator:
         self._sessions: dict[str, float] = {}
         self._watched: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
-    async def identify(self, headers: Mapping[str, str]) -> Identity:
+    async def identify(
+        self, headers: Mapping[str, str], admission: Admission | None = None, exchange: Exchange | None = None
+    ) -> Identity:
         """Return whom the request's `Authorization: Bearer` or `x-api-key` speaks for; `NOBODY` without either.
 
+        Args:
+            headers: of the request.
+            admission: asked before a credential is tried that was never seen to be valid, with `exchange`.
+            exchange: the request.
+
         Raises:
-            Failure: 401 for a credential that is not valid, 403 for the key of an agent that may not act now, 503 when
-                nobody can tell.
+            Failure: 401 for a credential that is not valid, 403 for the key of an agent that may not act now, 429 for
+                one that is not known after too many wrong ones, 503 when nobody can tell.
         """
         secret = credential(headers)
         if secret is None:
@@ -97,6 +107,9 @@ class Authenticator:
         now = self._now()
         if known is not None and now < known.until:
             return known.identity
+        # Who was known before is asked about again whoever else guesses at that address: hence only the new ones wait.
+        if known is None and admission is not None and exchange is not None:
+            await admission.of_unknown(exchange)
         return await self._ask_once(key, secret)
 
     def revoke(self, credential_id: str) -> None:
@@ -111,11 +124,14 @@ class Authenticator:
 
     def forget(self, identity: Identity) -> None:
         """Ask again about a credential that has changed."""
-        self._drop(identity.credential_id)
+        for known in self._known.values():
+            if known.identity.credential_id == identity.credential_id:
+                known.until = 0.0
 
     def forget_all(self) -> None:
         """Ask again about everybody: announcements may have been missed."""
-        self._known.clear()
+        for known in self._known.values():
+            known.until = 0.0
 
     @property
     def active_sessions(self) -> int:
@@ -164,6 +180,7 @@ class Authenticator:
             answer = await self._identities.Authenticate(request, **self._outgoing(_GATEWAY, timeout=_TIMEOUT_SECONDS))
         except grpc.aio.AioRpcError as error:
             if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT):
+                self._known.pop(key, None)
                 refused = from_domain(from_rpc_error(error))
                 raise refused if refused.status == 500 else _not_valid() from None
             if error.code() is grpc.StatusCode.PERMISSION_DENIED:

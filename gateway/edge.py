@@ -124,17 +124,18 @@ class Edge:
                 return error
             raise _failure(error)
         except Failure as failure:
-            return self._refuse(face, failure, exchange)
+            admission = self._admissions.get(face.name)
+            return self._refuse(face, await _of_stranger(failure, exchange, admission), exchange)
 
     async def _require(self, request: web.Request, exchange: Exchange, face: Face) -> None:
         # Whoever has no credential learns nothing, not even which paths exist.
         if face.access is Access.OPEN:
             return
-        identity = await self._authenticator.identify(request.headers)
+        admission = self._admissions.get(face.name)
+        identity = await self._authenticator.identify(request.headers, admission, exchange)
         if identity is auth.NOBODY:
             raise auth.required()
         exchange.caller = identity.caller
-        admission = self._admissions.get(face.name)
         if admission is not None and face.caller_rates:
             await admission.by_caller(exchange)
 

@@ -51,6 +51,7 @@ class Endpoint:
         self._body_limit = face.body_limit or BODY_LIMIT_BYTES
         self._services = services
         self._guarded = route.access in _GUARDED
+        self._admission = admission
         self._limits = admission if self._guarded and face.caller_rates else None
         self._numbers = _numbers(route)
         self._query = Shape(route.query)
@@ -79,7 +80,7 @@ class Endpoint:
         exchange.route = self.route.path
         identity = auth.NOBODY
         if self.route.access not in _CHECKED_LATER:
-            identity = await self._services.authenticator.identify(request.headers)
+            identity = await self._services.authenticator.identify(request.headers, self._admission, exchange)
         if self._guarded:
             auth.check(identity, self.route.access)
         exchange.caller = identity.caller

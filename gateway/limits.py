@@ -64,12 +64,19 @@ class RateLimiter:
         allowances = await asyncio.gather(*(self._hit(item, address) for item in self._items))
         return min(allowances, key=lambda allowance: allowance.remaining)
 
-    async def _hit(self, item: limits.RateLimitItem, address: str) -> Allowance:
+    async def look(self, address: str) -> Allowance:
+        """Return what is left to `address` by the tightest of the limits, without counting anything."""
+        allowances = await asyncio.gather(*(self._hit(item, address, 0) for item in self._items))
+        return min(allowances, key=lambda allowance: allowance.remaining)
+
+    async def _hit(self, item: limits.RateLimitItem, address: str, amount: int = 1) -> Allowance:
         now = self._now()
         length = item.get_expiry()
         window = int(now // length)
         key = f"limit:{self._scope}:{length}:{window}:{address}"
-        count = await self._counters.ask(lambda storage: storage.incr(key, length))
+        count = await self._counters.ask(
+            lambda storage: storage.incr(key, length, amount=amount) if amount else storage.get(key)
+        )
         reset_at = (window + 1) * length
         return Allowance(item.amount, item.amount - count, reset_at, max(1, math.ceil(reset_at - now)))
 

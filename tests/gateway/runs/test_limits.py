@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from ipaddress import ip_network
 from typing import Any
@@ -93,18 +94,32 @@ async def test_polls_are_never_limited(busy: Runner) -> None:
     await busy.finish(task_id)
 
 
-async def test_guesses_of_keys_are_limited_even_there(limited: Site, busy: Runner) -> None:
-    headers, replies = at("198.51.100.8"), list[Reply]()
-    for _ in range(10):
-        guesses = (
-            limited.send("GET", "/api/developer/status/x", key="pw_live_wrong", headers=headers) for _ in range(61)
-        )
-        replies += await asyncio.gather(*guesses)
-    assert {reply.status for reply in replies} == {401, 429}
-    assert all(reply.headers["x-ratelimit-remaining"] for reply in replies)
-    assert left(next(reply for reply in replies if reply.status == 401))[0] == "300"
-    # Who has a key is not concerned.
-    refused(await busy.send("GET", "/api/developer/status/x", headers=headers), 404, "TASK_NOT_FOUND")
+@pytest.mark.parametrize("path", ["/api/developer/status/x", "/api/developer/status/x/y", "/api/v1/stream/x/y"])
+async def test_guesses_of_keys_are_limited_even_there(
+    another_gateway: Any, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    assert BUCKETS.strangers == "300/minute"
+    monkeypatch.setitem(face.__globals__, "BUCKETS", dataclasses.replace(BUCKETS, strangers="4/day"))
+    strict: Site = await another_gateway(rate_limits=True, trusted_proxies=_TRUSTED)
+    known, new = await new_runner(strict, "known"), await new_runner(strict, "new")
+    # The paths share one count, so each has an address of its own.
+    headers, elsewhere = at(f"198.51.110.{len(path)}"), at(f"198.51.111.{len(path)}")
+    assert (await known.send("GET", path, headers=headers)).status == 404
+    for remaining in ("3", "2", "1", "0"):
+        reply = await strict.send("GET", path, key=f"pw_live_{remaining}", headers=headers)
+        refused(reply, 401, "UNAUTHORIZED")
+        assert reply.headers["x-ratelimit-remaining"] == remaining
+    # Now the right key cannot be told from the wrong ones, but who has shown it before is not concerned.
+    for key in ("pw_live_wrong", new.key):
+        over = await new.send("GET", path, key=key, headers=headers)
+        refused(over, 429, "RATE_LIMITED")
+        assert over.headers["x-ratelimit-remaining"] == "0"
+        assert int(over.headers["Retry-After"]) > 0
+    assert (await known.send("GET", path, headers=headers)).status == 404
+    assert (await new.send("GET", path, headers=elsewhere)).status == 404
+    # What changes something has its own limit, of which guesses took nothing.
+    made = await known.send("POST", "/api/developer/threads", json={}, headers=headers)
+    assert left(made) == ("300", "299")
 
 
 async def test_the_limit_that_is_met_first_is_told(limited: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from ipaddress import ip_network
 from typing import Any
@@ -50,6 +51,25 @@ async def test_over_the_limit(another_gateway: Any) -> None:
         assert "X-RateLimit-Limit" not in open_reply.headers
     preflight = {**headers, "Origin": "https://a.example.com", "Access-Control-Request-Method": "GET"}
     assert (await site.send("OPTIONS", "/api/projects", headers=preflight)).status == 204
+
+
+async def test_guesses_of_keys_are_limited_where_nothing_else_is(another_gateway: Any) -> None:
+    site: Site = await another_gateway(rate_limits=True, trusted_proxies=_TRUSTED)
+    headers = client("192.0.2.5")
+    assert (await site.send("GET", "/health", headers=headers)).status == 200
+    # Another minute may begin meanwhile, but not two.
+    replies = [
+        reply
+        for _ in range(10)
+        for reply in await asyncio.gather(
+            *(site.send("GET", "/health", key="pw_live_wrong", headers=headers) for _ in range(61))
+        )
+    ]
+    assert {reply.status for reply in replies} == {401, 429}
+    for key in (site.owner.key, None):
+        reply = await site.send("GET", "/health", key=key, headers=headers)
+        assert reply.status == 200
+        assert "X-RateLimit-Limit" not in reply.headers
 
 
 async def test_gateways_share_the_count(another_gateway: Any) -> None:

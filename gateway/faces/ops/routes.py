@@ -11,6 +11,7 @@ import psutil
 from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
+from gateway.buckets import Buckets
 from gateway.call import Call
 from gateway.faces.ops import documents, schemas
 from gateway.faces.ops.welcome import page, wants_page, welcome
@@ -21,6 +22,8 @@ from gateway.times import now_text
 from kit.metrics import Registry
 
 _route = partial(Route, tag="Operations", access=Access.OPEN)
+# Nothing here is limited, but a credential that comes along is checked, so guesses of keys are.
+BUCKETS = Buckets({}, lambda _method, _path: None)
 
 
 class Operations:
@@ -109,7 +112,8 @@ class Operations:
 
 def face(operations: Operations) -> Face:
     """Return the operations face."""
-    return Face("ops", "/", (*_numbers(operations), *_documents(operations)), QueueDialect())
+    routes = (*_numbers(operations), *_documents(operations))
+    return Face("ops", "/", routes, QueueDialect(), buckets=BUCKETS)
 
 
 def _numbers(operations: Operations) -> tuple[Route, ...]:

@@ -21,9 +21,13 @@ class Exchange:
         status: of the answer, as soon as it has begun.
         allowance: what the rate limit leaves to the client; None when it is not limited.
         id_header: a header that repeats the id in the answer, beside the usual one; empty for none.
+        streaming_since: when the answer began that goes on as long as the client stays; 0 for one that ends by itself.
     """
 
-    __slots__ = ("allowance", "caller", "client", "correlation_id", "id_header", "route", "secure", "started", "status")
+    __slots__ = (
+        *("allowance", "caller", "client", "correlation_id", "id_header"),
+        *("route", "secure", "started", "status", "streaming_since"),
+    )
 
     def __init__(self, correlation_id: str, started: float, client: str, *, secure: bool) -> None:
         self.correlation_id = correlation_id
@@ -35,6 +39,7 @@ class Exchange:
         self.allowance: Allowance | None = None
         self.status = 0
         self.id_header = ""
+        self.streaming_since = 0.0
 
     def tell(self, allowance: Allowance) -> None:
         """Tell the client of a limit, unless it will meet another one earlier."""

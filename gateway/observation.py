@@ -30,7 +30,7 @@ class HttpMetrics:
         )
         self._seconds = Histogram(
             "piecework_http_request_duration_seconds",
-            "Time from the first line of a request to the end of its answer.",
+            "Time from the first line of a request to the end of its answer; of an event stream, to its beginning.",
             ("method", "route"),
             buckets=_BUCKETS,
             registry=registry,
@@ -74,10 +74,12 @@ class Observer:
 
     def end(self, exchange: Exchange, method: str, status: int) -> None:
         """Note that a request has been answered, or that its client has gone (499)."""
-        seconds = time.perf_counter() - exchange.started
+        ended = time.perf_counter()
+        # How long the clients of streams stay says nothing about how fast they are answered.
+        answered = exchange.streaming_since or ended
         self._metrics.in_flight -= 1
-        self._metrics.record(method, exchange.route, status, seconds)
-        self._log.add(exchange, method, status, seconds)
+        self._metrics.record(method, exchange.route, status, answered - exchange.started)
+        self._log.add(exchange, method, status, ended - exchange.started)
 
     def close(self) -> None:
         """Write the last lines."""

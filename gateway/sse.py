@@ -181,6 +181,7 @@ class EventStream:
             greeting: the first bytes, for faces that begin in another way.
         """
         await self._response.prepare(self._call.request)
+        self._call.exchange.streaming_since = time.perf_counter()
         position = f"id: {self._watch.position}\n" if tell_position else ""
         usual = f": {self._call.exchange.correlation_id}\nretry: {RETRY_MS}\n{position}\n"
         await self._write(greeting or usual.encode())

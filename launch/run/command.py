@@ -110,7 +110,7 @@ def _platform(url: str | None, key: str | None, data_dir: Path | None) -> tuple[
             return _address(url), key or ""
         raise CommandFailed(
             f"no platform to run on: {folder.credentials} does not exist",
-            "Start one with `piecework up`, or name one with --url and --key.",
+            "Start one with `piecework up`, or name its --data-dir, or its --url and --key.",
         )
     # The key of that platform is nobody else's business.
     own = found.operators[0].key if not url or url.rstrip("/") == found.gateway.rstrip("/") else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -162,3 +163,25 @@ async def test_other_projects_are_not_told(site: Site, project: Any) -> None:
 
 async def test_a_head_request_does_not_open_a_stream(site: Site, project: Any) -> None:
     assert (await site.send("HEAD", f"/api/projects/{project['id']}/events")).status == 405
+
+
+async def _seconds(site: Site) -> tuple[float, float]:
+    """Return how many streams have ended, and the time that is counted for them."""
+    text = (await site.send("GET", "/metrics", key=None)).text
+    series = 'piecework_http_request_duration_seconds_{}{{method="GET",route="/api/projects/{{projectId}}/events"}}'
+    found = {line.partition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    return found.get(series.format("count"), 0.0), found.get(series.format("sum"), 0.0)
+
+
+async def test_how_long_a_client_stays_is_no_response_time(site: Site, project: Any) -> None:
+    count, seconds = await _seconds(site)
+    began = time.monotonic()
+    async with EventClient(site, project["id"]) as events:
+        while not events.comments.count("heartbeat"):
+            await events.block()
+    stayed = time.monotonic() - began
+    async with asyncio.timeout(10):
+        while (now := await _seconds(site))[0] == count:
+            continue
+    assert now[1] - seconds < stayed
+    assert stayed > 0.3

@@ -19,7 +19,6 @@ from services.orchestrator.files.errors import (
 )
 from services.orchestrator.files.model import (
     DEFAULT_PURPOSE,
-    MAX_FILE_BYTES,
     File,
     NewFile,
     Usage,
@@ -72,10 +71,10 @@ class FileService:
         operator_id = operator_of(caller, WRITE)
         if await self._store.used(operator_id) >= self.quota:
             raise StorageQuotaExceeded(self.quota)
-        file_id, filename = f"file-{new_id()}", clean_filename(new.filename)
+        file_id, filename, most = f"file-{new_id()}", clean_filename(new.filename), new.max_bytes
         try:
-            async with asyncio.timeout(UPLOAD_SECONDS), self._store.upload(file_id, operator_id) as upload:
-                size, kind = await transfer(chunks, Sniffer(filename, new.mime_type), upload.write, new.max_bytes)
+            async with asyncio.timeout(UPLOAD_SECONDS), self._store.upload(file_id, operator_id, most) as upload:
+                size, kind = await transfer(chunks, Sniffer(filename, new.mime_type), upload.write, most)
                 file = File(
                     id=file_id,
                     operator_id=operator_id,
@@ -162,7 +161,7 @@ async def transfer(
     chunks: AsyncIterator[bytes],
     sniffer: Sniffer,
     write: Callable[[bytes], Awaitable[None]],
-    limit: int = MAX_FILE_BYTES,
+    limit: int,
 ) -> tuple[int, str]:
     """Write what comes; return how much it was, and what it is.
 

@@ -110,10 +110,17 @@ class FileStore:
         await ensure_indexes(self._open, _OPEN_INDEXES)
 
     @asynccontextmanager
-    async def upload(self, file_id: str, operator_id: int) -> AsyncIterator[Upload]:
-        """Begin to store a file; what is not finished is removed at the end."""
+    async def upload(self, file_id: str, operator_id: int, max_bytes: int) -> AsyncIterator[Upload]:
+        """Begin to store a file; what is not finished is removed at the end.
+
+        Args:
+            file_id: the id that it will have.
+            operator_id: whose it is.
+            max_bytes: the most that may come. It counts as so large until its size is known.
+        """
+        record = {"_id": file_id, "operator_id": operator_id, "size": max_bytes, "since": self._clock.now()}
         async with translated():
-            await self._open.insert_one({"_id": file_id, "operator_id": operator_id, "since": self._clock.now()})
+            await self._open.insert_one(record)
         try:
             yield Upload(self, file_id)
         except BaseException:
@@ -236,7 +243,7 @@ class FileStore:
 
     @translated()
     async def pending(self, operator_id: int) -> Usage:
-        """Return what an operator's uploads take that are no files yet; the size of those under way is not known."""
+        """Return what an operator's uploads take that are no files yet; those under way, what they may take."""
         group = {"_id": None, "size": {"$sum": "$size"}, "count": {"$sum": 1}}
         mine = {"operator_id": operator_id, "given_up": None}
         for found in await (await self._open.aggregate([{"$match": mine}, {"$group": group}])).to_list():

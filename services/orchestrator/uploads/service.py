@@ -73,9 +73,10 @@ class UploadService:
         return upload, token
 
     async def send(self, file_id: str, token: str, chunks: AsyncIterator[bytes]) -> PendingUpload:
-        """Take the bytes of an announced file as they come. The token is used up, however it ends.
+        """Take the bytes of an announced file as they come.
 
-        What ends badly leaves nothing behind, and what is never completed is removed like an upload that broke off.
+        The token is used up, however it ends, unless there is no room: then it can be used once there is. What ends
+        badly leaves nothing behind, and what is never completed is removed like an upload that broke off.
 
         Raises:
             UploadTokenInvalid: the token is not that of the file, was used, or has expired.
@@ -88,20 +89,14 @@ class UploadService:
         upload = await self._store.take(file_id, _digest(token), self._clock.now())
         if upload is None:
             raise UploadTokenInvalid
-        operator_id = upload.operator_id
         try:
-            async with asyncio.timeout(UPLOAD_SECONDS), self._files.upload(file_id, operator_id) as content:
-                await self._require_room(operator_id)
-                sniffer = Sniffer(upload.filename, upload.claimed_type)
-                size, kind = await transfer(chunks, sniffer, content.write, upload.max_bytes)
-                await content.flush()
-                await self._files.keep_open(file_id, size)
-                sent = await self._store.sent(file_id, size, kind, self._clock.now() + LIFETIME)
-                if sent is None:
-                    raise UploadExpired
-                return sent
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                return await self._keep(upload, chunks)
         except TimeoutError:
             raise UploadExpired from None
+        except StorageQuotaExceeded:
+            await self._store.give_back(upload, _digest(token))
+            raise
 
     async def complete(self, caller: Caller, file_id: str, pathname: str) -> File:
         """Make a file of what was sent.
@@ -137,6 +132,18 @@ class UploadService:
         await self._store.remove(file_id)
         return file
 
+    async def _keep(self, upload: PendingUpload, chunks: AsyncIterator[bytes]) -> PendingUpload:
+        async with self._files.upload(upload.id, upload.operator_id, upload.max_bytes) as content:
+            await self._require_room(upload.operator_id)
+            sniffer = Sniffer(upload.filename, upload.claimed_type)
+            size, kind = await transfer(chunks, sniffer, content.write, upload.max_bytes)
+            await content.flush()
+            await self._files.keep_open(upload.id, size)
+            sent = await self._store.sent(upload.id, size, kind, self._clock.now() + LIFETIME)
+            if sent is None:
+                raise UploadExpired
+            return sent
+
     async def _admit(self, file: File) -> None:
         try:
             await self._files.admit(file, self._quota)
@@ -147,9 +154,9 @@ class UploadService:
             raise
 
     async def _require_room(self, operator_id: int) -> None:
-        """Check that all uploads under way would fit, each as large as a file may be: nobody pays for them yet."""
+        """Check that all uploads would fit that are no files yet, each as large as it is, or may become."""
         pending = await self._files.pending(operator_id)
-        if await self._files.used(operator_id) + pending.count * MAX_FILE_BYTES > self._quota:
+        if await self._files.used(operator_id) + pending.size > self._quota:
             raise StorageQuotaExceeded(self._quota)
 
 

@@ -37,11 +37,17 @@ class UploadStore:
 
     @translated()
     async def take(self, file_id: str, digest: bytes, now: datetime) -> PendingUpload | None:
-        """Use up the token of an upload; None when it is not the token, was used up, or has expired."""
+        """Use up the token of an upload, and return what it was; None when that is not its token, or not any more."""
         wanted = {"_id": file_id, "token": digest, "state": WAITING, "expires_at": {"$gt": now}}
         used_up = {"$set": {"state": SENDING, "expires_at": now + LIFETIME}, "$unset": {"token": ""}}
-        document = await self._uploads.find_one_and_update(wanted, used_up, return_document=ReturnDocument.AFTER)
+        document = await self._uploads.find_one_and_update(wanted, used_up)
         return None if document is None else _upload(document)
+
+    @translated()
+    async def give_back(self, upload: PendingUpload, digest: bytes) -> None:
+        """Let the token of an upload be used again, as long as it could be before it was taken."""
+        waiting = {"state": WAITING, "expires_at": upload.expires_at, "token": digest}
+        await self._uploads.update_one({"_id": upload.id, "state": SENDING}, {"$set": waiting})
 
     @translated()
     async def sent(self, file_id: str, size: int, mime_type: str, until: datetime) -> PendingUpload | None:

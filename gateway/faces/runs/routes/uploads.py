@@ -105,6 +105,6 @@ def _content(rows: Rows) -> list[Route]:
         request=uploads_pb2.UploadToken,
         raw="application/octet-stream",
         access=Access.TICKET,
-        errors=(400, 403, 413, 415),
+        errors=(400, 403, 409, 413, 415),
         tag="Files",
     )

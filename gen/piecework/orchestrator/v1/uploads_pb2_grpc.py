@@ -74,7 +74,8 @@ class UploadServiceServicer:
         """Takes the bytes of an announced file, once: the first message shows the token, which stands for a caller, the
         others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
         INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
-        RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED).
+        FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
+        leaves the token as it was).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

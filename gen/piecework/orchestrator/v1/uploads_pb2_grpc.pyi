@@ -45,7 +45,8 @@ class UploadServiceStub:
     """Takes the bytes of an announced file, once: the first message shows the token, which stands for a caller, the
     others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
     INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
-    RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED).
+    FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
+    leaves the token as it was).
     """
     CompleteUpload: _grpc.UnaryUnaryMultiCallable[_uploads_pb2.CompleteUploadRequest, _uploads_pb2.CompleteUploadResponse]
     """Makes a file of what was sent. Errors: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING),
@@ -70,7 +71,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     """Takes the bytes of an announced file, once: the first message shows the token, which stands for a caller, the
     others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
     INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
-    RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED).
+    FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
+    leaves the token as it was).
     """
     CompleteUpload: _aio.UnaryUnaryMultiCallable[_uploads_pb2.CompleteUploadRequest, _uploads_pb2.CompleteUploadResponse]  # type: ignore[assignment]
     """Makes a file of what was sent. Errors: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING),
@@ -104,7 +106,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes the bytes of an announced file, once: the first message shows the token, which stands for a caller, the
         others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
         INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
-        RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED).
+        FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
+        leaves the token as it was).
         """
 
     @_abc_1.abstractmethod

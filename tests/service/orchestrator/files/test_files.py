@@ -253,7 +253,7 @@ async def test_what_a_dead_process_left_behind_is_swept(features: Features) -> N
 
     async def begin(file_id: str) -> AbstractAsyncContextManager[Upload]:
         """Begin an upload that ends neither well nor badly: its process is gone."""
-        under_way = store.upload(file_id, 1)
+        under_way = store.upload(file_id, 1, _MIB)
         await (await under_way.__aenter__()).write(b"x" * 600_000)
         return under_way
 

@@ -23,7 +23,7 @@ from kit.status import result_of
 from services.orchestrator.files.model import MAX_FILE_BYTES
 from tests.service.hosting import refused
 from tests.service.orchestrator.features import AGENT, OWNER, QUOTA, SESSION, STRANGER, Features
-from tests.service.orchestrator.files.samples import download, left_behind
+from tests.service.orchestrator.files.samples import download, left_behind, upload
 
 _MIB = 1024 * 1024
 _CSV = b"name,age\nAda,36\n"
@@ -184,6 +184,38 @@ async def test_the_quota_holds_when_many_send_and_nobody_completes(features: Fea
     assert {each.reason for each in outcomes if isinstance(each, Exhausted)} == {"STORAGE_QUOTA_EXCEEDED"}
     chunks = await features.database["uploads.chunks"].distinct("files_id")
     assert len(chunks) == len(sent)
+
+
+async def test_what_is_not_completed_counts_as_large_as_it_is(features: Features) -> None:
+    made = [await announce(features, f"{number}.txt") for number in range(4)]
+    for each in made:
+        await send(features, each.file_id, each.token, _CSV)
+    assert await pending(features) == (4, 4 * len(_CSV), 4 * len(_CSV))
+
+
+async def test_a_small_file_fits_where_a_large_one_does_not(features: Features) -> None:
+    large = await announce(features, "large.txt")
+    small = [await announce(features, f"{number}.txt", size=1024) for number in range(2)]
+    for size in (10 * _MIB, 10 * _MIB, 5 * _MIB):
+        await upload(features, "stored.txt", b"x" * size, size=_MIB)
+    with refused("STORAGE_QUOTA_EXCEEDED", Exhausted):
+        await send(features, large.file_id, large.token, _CSV)
+    for each in small:
+        await send(features, each.file_id, each.token, b"x" * 1024)
+        await complete(features, each.file_id)
+
+
+async def test_a_token_lasts_until_there_is_room(features: Features) -> None:
+    made = await announce(features, "a.txt")
+    stored = [await upload(features, "stored.txt", b"x" * 8 * _MIB, size=_MIB) for _ in range(3)]
+    for _ in range(2):
+        with refused("STORAGE_QUOTA_EXCEEDED", Exhausted):
+            await send(features, made.file_id, made.token, _CSV)
+    await features.call(features.files.DeleteFile, files_pb2.DeleteFileRequest(file_id=stored[0].id), OWNER)
+    features.pass_time(minutes=14)
+    assert (await send(features, made.file_id, made.token, _CSV)).size_bytes == len(_CSV)
+    with refused("UPLOAD_TOKEN_INVALID", Unauthenticated):
+        await send(features, made.file_id, made.token, _CSV)
 
 
 async def test_what_is_never_completed_is_removed(features: Features) -> None:

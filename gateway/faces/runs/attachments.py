@@ -33,6 +33,16 @@ def attachment_id(operator_id: int, file_id: str) -> str:
     return f"u:{operator_id}:{file_id.removeprefix(_FILE)}"
 
 
+def check_purpose(purpose: str) -> None:
+    """Check that an ordinary file does not pass for an attachment, which would be removed after some days.
+
+    Raises:
+        RunsFailure: 400, it would.
+    """
+    if purpose == PURPOSE:
+        raise invalid([Detail("purpose", f"must not be {PURPOSE}")])
+
+
 async def file_ids(call: Call, body: NewRun) -> list[str]:
     """Return the files that the attachments of a run are; those that the body itself holds are stored first.
 

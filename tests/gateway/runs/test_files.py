@@ -88,6 +88,13 @@ async def test_attachments_may_be_larger(runner: Runner) -> None:
     assert refused(reply, 413, "FILE_TOO_LARGE") == f"File exceeds maximum size of {ATTACHMENT_BYTES} bytes"
 
 
+async def test_an_ordinary_file_is_no_attachment(runner: Runner) -> None:
+    form = aiohttp.FormData()
+    form.add_field("file", b"to be kept", filename="notes.txt")
+    form.add_field("purpose", " attachment ")
+    assert "purpose" in refused(await runner.send("POST", _LISTS[0], data=form), 400, "VALIDATION_FAILED")
+
+
 async def test_what_is_wrong_with_an_upload(runner: Runner) -> None:
     path = "/api/developer/files"
     assert refused(await runner.upload(b"", "empty.txt"), 400, "FILE_EMPTY") == "Uploaded file is empty"

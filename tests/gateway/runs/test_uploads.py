@@ -138,6 +138,7 @@ async def test_what_is_wrong_with_an_upload(site: Site, runner: Runner) -> None:
         {"filename": "x" * 256},
         {"filename": "x", "bytes": -1},
         {"filename": None},
+        {"filename": "x", "purpose": "attachment"},
     ],
 )
 async def test_announcements_that_are_none(runner: Runner, body: Any) -> None:

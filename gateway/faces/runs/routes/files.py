@@ -11,7 +11,7 @@ from piecework.orchestrator.v1 import files_pb2
 
 from gateway.call import Call
 from gateway.faces.runs import store_render, store_schemas
-from gateway.faces.runs.attachments import PURPOSE, attachment_id
+from gateway.faces.runs.attachments import PURPOSE, attachment_id, check_purpose
 from gateway.faces.runs.content import FileContent
 from gateway.faces.runs.generations import generation
 from gateway.faces.runs.inline import check_file
@@ -34,6 +34,7 @@ _FORM: dict[str, dict[str, Any]] = {
 async def upload_file(call: Call) -> store_schemas.StoredFile:
     """Store a file."""
     async with received(call.request) as upload:
+        check_purpose(upload.fields.get("purpose", ""))
         options = call.peers.outgoing(call.identity.caller, timeout=_UPLOAD_SECONDS)
         stored: files_pb2.UploadFileResponse = await call.peers.files.UploadFile(_parts(upload), **options)
     return store_render.stored_file(stored.file, generation(call.request))

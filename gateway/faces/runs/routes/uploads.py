@@ -7,6 +7,7 @@ from piecework.orchestrator.v1 import uploads_pb2
 from gateway import auth
 from gateway.call import Call
 from gateway.faces.runs import store_render, store_schemas
+from gateway.faces.runs.attachments import check_purpose
 from gateway.faces.runs.generations import generation
 from gateway.faces.runs.requests import NewUpload, SentUpload
 from gateway.faces.runs.routes.files import LISTS
@@ -26,6 +27,7 @@ _REPEATED = dict.fromkeys(("filename", "purpose", "mime_type"), "")
 
 async def announce(call: Call) -> store_schemas.UploadTicket:
     """Announce a file, and tell how its bytes are to be sent."""
+    check_purpose(call.message.file.purpose)
     made: uploads_pb2.CreateUploadResponse = await call.send(call.peers.uploads.CreateUpload)
     origin = f"{'https' if call.exchange.secure else 'http'}://{call.request.host}"
     files = call.request.path.removesuffix(_TOKEN)

@@ -21,6 +21,8 @@ MAX_CHARACTERS = 200_000
 MAX_PAGES = 500
 MAX_SECONDS = 20.0
 MAX_MEMORY_BYTES = 768 * 1024 * 1024
+# Whatever the encoding, these hold a mark of it and more characters than are kept.
+_TEXT_BYTES = 4 * (MAX_CHARACTERS + 1) + 4
 _AT_ONCE = 2
 _MAX_LINE_BYTES = 8 * 1024 * 1024
 _PROGRAM = Path(__file__).with_name("pdf_program.py")
@@ -51,15 +53,21 @@ class TextReader:
     async def text(self, file: File) -> str:
         """Return the text of a file, with a note in brackets where there is none or not all of it."""
         if file.mime_type in TEXTS:
-            return _shortened(decode(await self._content(file)))
+            beginning = await self._content(file, _TEXT_BYTES)
+            return _shortened(decode(beginning, whole=file.size <= _TEXT_BYTES))
         if file.mime_type == PDF:
             async with self._turns:
-                return await self._pdf(await self._content(file))
+                return await self._pdf(await self._content(file, file.size))
         return f"[{file.mime_type}, {file.size} bytes, without text]"
 
-    async def _content(self, file: File) -> bytes:
+    async def _content(self, file: File, most: int) -> bytes:
+        content = bytearray()
         async with aclosing(self._store.read(file.id)) as parts:
-            return b"".join([part async for part in parts])
+            async for part in parts:
+                content += part
+                if len(content) >= most:
+                    break
+        return bytes(content[:most])
 
     async def _pdf(self, content: bytes) -> str:
         arguments = (MAX_PAGES, MAX_CHARACTERS, MAX_MEMORY_BYTES, int(self._seconds) + 1)

@@ -116,13 +116,13 @@ class Sniffer:
         return kind
 
 
-def decode(content: bytes) -> str:
-    """Return the text of a file that is text."""
+def decode(content: bytes, *, whole: bool = True) -> str:
+    """Return the text of a file that is text, or of its beginning: half a character at the end of that is left out."""
     encoding = _bom(content)
     if encoding is not None:
-        return content.decode(encoding, "replace")
+        return codecs.getincrementaldecoder(encoding)("replace").decode(content, whole)
     try:
-        return content.decode("utf-8")
+        return codecs.getincrementaldecoder("utf-8")().decode(content, whole)
     except UnicodeDecodeError:
         return content.decode("cp1252", "replace")
 

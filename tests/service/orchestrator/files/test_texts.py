@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import psutil
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from services.orchestrator.files.model import File
 from services.orchestrator.files.reading import MAX_CHARACTERS, TextReader
 from services.orchestrator.files.service import FileService
+from services.orchestrator.files.store import FileStore
 from tests.service.orchestrator.features import OWNER, Features
 from tests.service.orchestrator.files.samples import PNG, bomb, pdf, pdf_of, upload
 
@@ -56,6 +59,33 @@ async def test_long_texts_are_cut(features: Features) -> None:
     text = await text_of(features, "a.pdf", pdf(*pages))
     assert text.endswith("[Not all of the PDF was read: it is too long.]")
     assert MAX_CHARACTERS <= len(text) < MAX_CHARACTERS + 1000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+async def test_no_character_is_harmed_where_a_long_text_is_cut(features: Features, encoding: str) -> None:
+    for beginning in ("", "x", "xx", "xxx"):
+        text = await text_of(features, "a.txt", f"{beginning}{'😀' * 250_000}".encode(encoding))
+        kept = beginning + "😀" * (MAX_CHARACTERS - len(beginning))
+        assert text == kept + "\n[The rest of the file is left out.]"
+
+
+async def test_of_a_long_text_only_the_beginning_is_read(features: Features) -> None:
+    read = 0
+
+    class Counting(FileStore):
+        async def read(self, file_id: str) -> AsyncGenerator[bytes, None]:
+            nonlocal read
+            async with aclosing(super().read(file_id)) as parts:
+                async for part in parts:
+                    read += len(part)
+                    yield part
+
+    file = await upload(features, "a.txt", b"x" * 5_000_000)
+    stored = await features.file_parts.store.find(1, file.id)
+    assert stored is not None
+    text = await TextReader(Counting(features.database, features.clock)).text(stored)
+    assert text.startswith("x" * MAX_CHARACTERS + "\n[")
+    assert 4 * MAX_CHARACTERS <= read < 6 * MAX_CHARACTERS
 
 
 async def test_several_files_and_one_that_is_gone(features: Features, service: FileService) -> None:

@@ -111,13 +111,7 @@ class FileStore:
 
     @asynccontextmanager
     async def upload(self, file_id: str, operator_id: int, max_bytes: int) -> AsyncIterator[Upload]:
-        """Begin to store a file; what is not finished is removed at the end.
-
-        Args:
-            file_id: the id that it will have.
-            operator_id: whose it is.
-            max_bytes: the most that may come. It counts as so large until its size is known.
-        """
+        """Begin to store a file; what is not finished is removed at the end. It counts as large as it may become."""
         record = {"_id": file_id, "operator_id": operator_id, "size": max_bytes, "since": self._clock.now()}
         async with translated():
             await self._open.insert_one(record)

@@ -73,16 +73,18 @@ async def test_a_token_is_no_key_and_a_key_is_no_token(site: Site, runner: Runne
     assert refused(await send(site, made, _CSV), 401, "UNAUTHORIZED") == "Invalid or expired upload token"
 
 
-async def test_a_refusal_does_not_wait_for_bytes_that_never_come(site: Site, runner: Runner) -> None:
+@pytest.mark.parametrize(("token", "content", "status"), [("pwu_wrong", b"", 401), ("", b"PK\x03\x04", 415)])
+async def test_a_refusal_does_not_wait_for_bytes_that_never_come(
+    runner: Runner, token: str, content: bytes, status: int
+) -> None:
     made = await announce(runner)
     url = urlsplit(made["upload_url"])
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    head = f"PUT {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer pwu_wrong\r\n"
-    writer.write(f"{head}Content-Length: 1000\r\n\r\n".encode())
+    head = f"PUT {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000\r\n"
+    writer.write(f"{head}Authorization: Bearer {token or made['upload_token']}\r\n\r\n".encode() + content)
     async with asyncio.timeout(60):
-        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
     writer.close()
-    assert (await send(site, made, _CSV)).status == 200
 
 
 async def test_ten_mebibytes_and_no_byte_more(site: Site, runner: Runner) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cachetools import LRUCache, cached
 from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.errors import DomainError
@@ -26,7 +25,6 @@ from services.tasks.market.model import (
 from services.tasks.market.service.claims import NewClaim
 from services.tasks.market.service.tasks import NewTask
 
-_SHOWN_TASKS = 2048
 STATUSES = {
     OPEN: pb.MARKET_STATUS_OPEN,
     CLAIMED: pb.MARKET_STATUS_CLAIMED,
@@ -76,13 +74,8 @@ def to_category(category: Category) -> pb.Category:
 _CATEGORIES = {number: to_category(category) for number, category in CATEGORIES.items()}
 
 
-def _revision(task: MarketTask) -> tuple[str, int]:
-    return task.uuid, task.version
-
-
-@cached(LRUCache(_SHOWN_TASKS), key=_revision)
 def to_market_task(task: MarketTask) -> pb.MarketTask:
-    """Return a task as a message, which nobody may change: lists show the same tasks again and again.
+    """Return a task as a message.
 
     What most tasks do not have is set only where it is there: every field that is named costs time, and lists are long.
     """

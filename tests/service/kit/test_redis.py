@@ -103,8 +103,10 @@ async def test_names_of_an_outage_arrive_after_it(engine_directory: Path) -> Non
         await engine.start()
         async with asyncio.timeout(LIMIT_SECONDS):
             await resumed.wait()
-        first.publish("after")
-        await there.hears("after")
+            # Until the first one has heard that it is not alone any more it tells nobody.
+            while "after" not in there.heard:
+                first.publish("after")
+                await asyncio.sleep(0.01)
     finally:
         for wakeups in (first, second):
             await wakeups.close()

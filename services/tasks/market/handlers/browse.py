@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache, cached
 from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.interceptors.caller import current_caller
@@ -14,10 +15,12 @@ from services.tasks.market.service.browse import BUDGET_HIGH, BUDGET_LOW, NEWEST
 
 if TYPE_CHECKING:
     from services.tasks.market.handlers.context import Context
+    from services.tasks.market.model import MarketTask
     from services.tasks.market.service.browse import BrowseService
     from services.tasks.market.service.search import SearchService
 
 _PAGE = 20
+_SHOWN_TASKS = 2048
 _SORTS = {
     pb.TASK_SORT_UNSPECIFIED: NEWEST,
     pb.TASK_SORT_NEWEST: NEWEST,
@@ -42,7 +45,7 @@ class BrowseHandlers:
             request.limit or _PAGE,
             request.cursor,
         )
-        return pb.BrowseTasksResponse(tasks=[to_market_task(task) for task in tasks], cursor=cursor)
+        return pb.BrowseTasksResponse(tasks=[_shown(task) for task in tasks], cursor=cursor)
 
     async def SearchTasks(self, request: pb.SearchTasksRequest, context: Context) -> pb.SearchTasksResponse:
         """Search tasks."""
@@ -50,9 +53,22 @@ class BrowseHandlers:
             current_caller(), request.query, _filter(request.filter), request.limit or _PAGE, request.cursor
         )
         return pb.SearchTasksResponse(
-            tasks=[pb.FoundTask(task=to_market_task(each.task), relevance=each.relevance) for each in found],
+            tasks=[pb.FoundTask(task=_shown(each.task), relevance=each.relevance) for each in found],
             cursor=cursor,
         )
+
+
+def _revision(task: MarketTask) -> tuple[str, int]:
+    return task.uuid, task.version
+
+
+@cached(LRUCache(_SHOWN_TASKS), key=_revision)
+def _shown(task: MarketTask) -> pb.MarketTask:
+    """Return a task as a message, which nobody may change: these lists show the same tasks again and again.
+
+    Others read less of a task, and must not share this.
+    """
+    return to_market_task(task)
 
 
 def _filter(message: pb.TaskFilter) -> Filter:

@@ -148,7 +148,8 @@ async def test_a_stop_waits_for_the_clean_up_of_handlers(peer: Peer):
             began.set()
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.02)
+            for _ in range(10):
+                await asyncio.sleep(0)
             cleaned.append("clean")
         return request
 

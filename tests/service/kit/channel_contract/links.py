@@ -47,7 +47,7 @@ class Servicer:
         async for response in self.both(requests, context):
             yield response
 
-    async def Missing(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Missing(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Answer, so that a client which gets no answer knows that an interceptor has hidden the method."""
         return request
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, NoReturn
 
 import structlog
+
+from kit.errors import Unavailable
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -28,6 +30,22 @@ class Background:
         """End the loops and wait until they have ended."""
         await end(self._tasks)
         self._tasks.clear()
+
+
+async def every(seconds: float, look: Callable[[], Awaitable[object]], trouble: str) -> NoReturn:
+    """Look for ever, with a rest after each look.
+
+    Args:
+        seconds: how long the rest is.
+        look: what is done; when something that it needs cannot be reached, it is done again after the rest.
+        trouble: what the log says then.
+    """
+    while True:
+        try:
+            await look()
+        except Unavailable as error:
+            _log.warning(trouble, problem=error.message)
+        await asyncio.sleep(seconds)
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 2.0) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from kit.background import every
 from kit.errors import Unavailable
 from services.billing.ledger.commands import ReleaseHold
 
@@ -41,12 +42,7 @@ class HoldExpiry:
 
     async def run(self) -> None:
         """Look for ever."""
-        while True:
-            try:
-                await self.tick()
-            except Unavailable as error:
-                _log.warning("holds cannot be ended now", problem=error.message)
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.tick, "holds cannot be ended now")
 
     async def tick(self) -> int:
         """End what is due; returns how many holds that were."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from kit.background import every
 from services.orchestrator.files.model import ATTACHMENT_LIFE
 from services.orchestrator.files.service import UPLOAD_SECONDS
 
@@ -38,9 +38,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Look again and again."""
-        while True:
-            await self.sweep()
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.sweep, "what uploads left behind is removed later")
 
     async def sweep(self) -> int:
         """Remove what is left behind; return how many there were."""

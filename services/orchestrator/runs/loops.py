@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from kit.errors import DomainError, Unavailable
+from kit.background import every
+from kit.errors import DomainError
 from services.orchestrator.runs.flow import end
 from services.orchestrator.runs.model import COMPLETED, Run, RunEvent
 
@@ -65,12 +65,7 @@ class Caretaker:
 
     async def run(self) -> None:
         """Look for ever."""
-        while True:
-            try:
-                await self.tick()
-            except Unavailable as error:
-                _log.warning("runs cannot be looked after now", problem=error.message)
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.tick, "runs cannot be looked after now")
 
     async def tick(self) -> int:
         """Look once; returns how many runs were dealt with."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
 
-from kit.errors import Unavailable
+from kit.background import every
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -33,12 +32,7 @@ class Forgetter:
 
     async def run(self) -> None:
         """Look again and again."""
-        while True:
-            try:
-                await self.forget()
-            except Unavailable as error:
-                _log.warning("announced uploads are forgotten later", problem=error.message)
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.forget, "announced uploads are forgotten later")
 
     async def forget(self) -> int:
         """Forget those whose time is over; return how many there were."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from kit.background import every
 from kit.errors import Conflict, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -70,12 +71,7 @@ class _Looker(abc.ABC):
 
     async def run(self) -> None:
         """Look for ever."""
-        while True:
-            try:
-                await self.tick()
-            except Unavailable as error:
-                _log.warning("tasks cannot be finished now", what=self.what, problem=error.message)
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.tick, f"tasks cannot be finished now: {self.what}")
 
 
 class Reconciler(_Looker):

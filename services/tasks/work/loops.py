@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
+from kit.background import every
 from kit.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class Reaper:
 
     async def run(self) -> None:
         """Look for ever."""
-        while True:
-            try:
-                await self.tick()
-            except Unavailable as error:
-                _log.warning("expired leases cannot be taken back now", problem=error.message)
-            await asyncio.sleep(self._tick_seconds)
+        await every(self._tick_seconds, self.tick, "expired leases cannot be taken back now")
 
     async def tick(self) -> int:
         """Take back the expired leases of the queues whose turn it is; returns how many."""

@@ -66,8 +66,11 @@ async def _work(options: WorkerOptions, *, quiet: bool) -> None:
     progress = ProgressLines(quiet=quiet) if plain else ProgressPanel(out, options.agent_names, tally)
     try:
         await Crew(options, progress, tally).work(StopSignals())
-    finally:
-        say(f"piecework worker {options.agent}: {tally}")
+    except CommandFailed:
+        if tally.counts:  # who was not let in has nothing to count
+            say(f"piecework worker {options.agent}: {tally}")
+        raise
+    say(f"piecework worker {options.agent}: {tally}")
 
 
 def _platform(url: str | None, key: str | None, data_dir: Path | None, project: str) -> tuple[str, str]:

@@ -190,6 +190,7 @@ async def test_the_id_of_a_project_is_enough_without_a_key(up: Up, board: Board)
 async def test_what_cannot_work_is_refused_before_it_begins(up: Up, arguments: tuple[str, ...], reason: str) -> None:
     ended = await run("worker", "--data-dir", up.data_dir, *arguments)
     assert ended.status == 1
+    assert ended.out == ""
     assert reason in ended.err
     assert "Traceback" not in ended.err
 

@@ -188,11 +188,16 @@ class Follower:
         if not self._unsaved.is_set():
             return
         self._unsaved.clear()
+        written = False
         try:
             await self._store.advance(self._name, self._cursor)
+            written = True
         except Unavailable as error:
-            self._unsaved.set()
             _log.warning("the place of a follower is not written", follower=self._name, problem=error.message)
+        finally:
+            # Also when it is cancelled on the way: whoever ends this writes the place once more.
+            if not written:
+                self._unsaved.set()
 
 
 def _event_of(event: pb.Event) -> MarketEvent:

@@ -18,6 +18,7 @@ from kit.mongo import Document
 from services.agents.feed.follower import Follower
 from services.agents.feed.metrics import FeedMetrics
 from services.agents.feed.model import MarketEvent
+from services.agents.feed.store import CursorStore
 from tests.service.agents.webhooks.platform import WebhookPlatform
 from tests.service.agents.webhooks.test_market import Market
 
@@ -124,6 +125,26 @@ async def test_events_come_in_order_and_only_those_after_the_last_run(town: Town
         assert await second.has(1) == ["Task 4"]
     assert town.count("events") == 4
     assert town.count("gaps") == 0
+
+
+async def test_the_place_is_written_also_when_the_end_comes_while_it_is_being_written(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance, began = CursorStore.advance, asyncio.Event()
+
+    async def hang_once(store: CursorStore, follower: str, seq: int) -> None:
+        if not began.is_set():
+            began.set()
+            await asyncio.Event().wait()
+        await advance(store, follower, seq)
+
+    monkeypatch.setattr(CursorStore, "advance", hang_once)
+    await town.post("Task 1")
+    diary = Diary()
+    async with town.following(diary):
+        await diary.has(1)
+        await began.wait()
+    assert (await town.cursors.find_one({"_id": "diary"}) or {}).get("seq") == diary.events[0].seq
 
 
 async def test_the_place_is_written_while_events_come(town: Town) -> None:

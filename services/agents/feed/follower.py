@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import grpc
 import grpc.aio
 import msgspec
 import structlog
@@ -54,6 +56,7 @@ class Follower:
         save_seconds: how often the place is written while events come.
         pause_seconds: the first pause after a failure; it doubles up to `longest_pause_seconds`.
         longest_pause_seconds: the longest pause.
+        quiet_seconds: how long the tasks service may be away at the beginning before the log says so.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Follower:
         save_seconds: float = 0.5,
         pause_seconds: float = 0.2,
         longest_pause_seconds: float = 10.0,
+        quiet_seconds: float = 10.0,
     ) -> None:
         self._name = name
         self._channels = channels
@@ -80,6 +84,8 @@ class Follower:
         self._save_seconds = save_seconds
         self._pause_seconds = pause_seconds
         self._longest_pause_seconds = longest_pause_seconds
+        self._quiet_seconds = quiet_seconds
+        self._quiet_until = 0.0
         self._cursor = 0
         self._began = False
         self._unsaved = asyncio.Event()
@@ -88,6 +94,7 @@ class Follower:
         """Follow for ever."""
         self._cursor, self._began = 0, False
         self._unsaved.clear()
+        self._quiet_until = time.monotonic() + self._quiet_seconds
         saving = asyncio.create_task(self._save_now_and_then())
         try:
             await self._follow()
@@ -103,7 +110,7 @@ class Follower:
             try:
                 await self._read()
             except grpc.aio.AioRpcError as error:
-                _log.warning("the market cannot be followed now", follower=self._name, code=error.code().name)
+                self._tell(error.code())
             except UnknownPeer as error:
                 _log.warning("the market cannot be followed", follower=self._name, problem=str(error))
             except Unavailable as error:
@@ -114,12 +121,18 @@ class Follower:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause = min(pause * 2, self._longest_pause_seconds)
 
+    def _tell(self, code: grpc.StatusCode) -> None:
+        # Services start beside each other: that one is not there yet is no trouble.
+        if code is not grpc.StatusCode.UNAVAILABLE or time.monotonic() >= self._quiet_until:
+            _log.warning("the market cannot be followed now", follower=self._name, code=code.name)
+
     async def _read(self) -> None:
         if not self._began:
             kept = await self._store.load(self._name)
             self._cursor, self._began = kept or 0, kept is not None
         async with self._watch() as messages:
             async for message in messages:
+                self._quiet_until = 0.0
                 if message.HasField("event"):
                     await self._take(_event_of(message.event))
                 elif message.HasField("gap"):

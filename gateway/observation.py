@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.access_log import AccessLog
 from gateway.exchange import Exchange
+from kit.metrics import DURATION_BUCKETS
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLIENT_GONE = 499
 
@@ -32,7 +32,7 @@ class HttpMetrics:
             "piecework_http_request_duration_seconds",
             "Time from the first line of a request to the end of its answer; of an event stream, to its beginning.",
             ("method", "route"),
-            buckets=_BUCKETS,
+            buckets=DURATION_BUCKETS,
             registry=registry,
         )
         self.in_flight = 0

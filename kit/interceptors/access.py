@@ -11,11 +11,11 @@ from typing import Any
 import grpc
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram
+from prometheus_client import Counter as Series
 
 from kit.interceptors.caller import current_caller
 from kit.interceptors.methods import Behaviour, MethodInterceptor
-
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+from kit.metrics import DURATION_BUCKETS
 
 _log = structlog.get_logger(__name__)
 
@@ -28,11 +28,13 @@ class RpcMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.calls = Series("piecework_rpc_calls", "Calls that have ended.", ("method", "code"), registry=registry)
+        # Not by code: how long each refusal takes tells little, and would cost as many series again for each code.
         self.duration = Histogram(
             "piecework_rpc_duration_seconds",
             "Time from the start of a call to its end.",
-            ("method", "code"),
-            buckets=_BUCKETS,
+            ("method",),
+            buckets=DURATION_BUCKETS,
             registry=registry,
         )
         self.running: Counter[str] = Counter()
@@ -101,7 +103,8 @@ class _Recorder:
         self._metrics = metrics
         self._log_successes = log_successes
         metrics.watch(method)
-        self._durations: dict[str, Histogram] = {}
+        self._duration = metrics.duration.labels(method)
+        self._calls: dict[str, Series] = {}
 
     def begin(self) -> float:
         self._metrics.running[self._method] += 1
@@ -111,10 +114,11 @@ class _Recorder:
         seconds = time.perf_counter() - started
         code = _code(context, error, seconds)
         self._metrics.running[self._method] -= 1
-        duration = self._durations.get(code)
-        if duration is None:
-            duration = self._durations[code] = self._metrics.duration.labels(self._method, code)
-        duration.observe(seconds)
+        calls = self._calls.get(code)
+        if calls is None:
+            calls = self._calls[code] = self._metrics.calls.labels(self._method, code)
+        calls.inc()
+        self._duration.observe(seconds)
         if code != "OK" or self._log_successes:
             caller = current_caller()
             _log.info(

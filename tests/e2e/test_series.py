@@ -100,7 +100,7 @@ async def test_the_number_of_series_does_not_grow_with_what_clients_send(up: Up,
         await stranger.close()
     assert after - before == set()
     assert any(line.startswith("piecework_http_requests_total{") for line in after)
-    assert any(line.startswith("piecework_rpc_duration_seconds_count{") for line in after)
+    assert any(line.startswith("piecework_rpc_calls_total{") for line in after)
     assert any(line.startswith("piecework_work_queue_depth{") for line in after)
     text = "\n".join(after)
     assert board.project_id not in text

@@ -39,7 +39,7 @@ class Kit:
 
     def count(self, method: str, code: str) -> float | None:
         labels = {"method": f"{SERVICE}/{method}", "code": code}
-        return self.registry.get_sample_value("piecework_rpc_duration_seconds_count", labels)
+        return self.registry.get_sample_value("piecework_rpc_calls_total", labels)
 
 
 @pytest.fixture

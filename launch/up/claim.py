@@ -57,17 +57,13 @@ def _lent(stack: contextlib.ExitStack, public: Path | None) -> Premises:
         raise CommandFailed(
             f"{public} belongs to a platform that keeps its data", "Name another directory, or leave --ephemeral away."
         )
-    existed = public.exists()
-    stack.callback(_remove, directory, folder=not existed)
     stack.enter_context(DataDirectoryLock(public))
+    # Only of a directory that is ours: what another platform wrote there is its own.
+    stack.callback(_remove, directory)
     return Premises(data, directory)
 
 
-def _remove(directory: DataDirectory, *, folder: bool) -> None:
+def _remove(directory: DataDirectory) -> None:
     """Remove what an ephemeral platform wrote for others to find."""
-    written = (directory.credentials, directory.first_start, directory.platform, directory.secrets, directory.lock)
-    for file in written:
+    for file in (directory.credentials, directory.first_start, directory.platform, directory.secrets):
         file.unlink(missing_ok=True)
-    if folder:
-        with contextlib.suppress(OSError):  # somebody put something else into it
-            directory.path.rmdir()

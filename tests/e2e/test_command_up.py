@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from kit.engines import DataDirectoryLock
 from tests.e2e.piecework import READY, Up, descendants, finish, is_running, run, spawn, until
 
 
@@ -69,7 +70,10 @@ async def test_a_taken_port_is_refused_before_anything_starts(up: Up, memory_dir
     refused = await run("up", "--data-dir", memory_dir / "other", "--port", port)
     assert refused.status == 1
     assert f"port {port} on 127.0.0.1 is taken" in refused.err
-    assert not (memory_dir / "other" / "mongodb").exists()
+    assert not (memory_dir / "other").exists()
+    refused = await run("up", "--ephemeral", "--data-dir", memory_dir / "other", "--port", port)
+    assert refused.status == 1
+    assert not (memory_dir / "other").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -144,6 +148,16 @@ async def test_an_ephemeral_platform_keeps_off_the_data_of_another(memory_dir: P
     assert refused.status == 1
     assert "keeps its data" in refused.err
     assert (memory_dir / "data" / "credentials.json").read_text() == "{}"
+
+
+async def test_an_ephemeral_platform_takes_nothing_from_one_that_starts(memory_dir: Path) -> None:
+    with DataDirectoryLock(memory_dir / "data"):
+        (memory_dir / "data" / "secrets.json").write_text("{}")
+        refused = await run("up", "--ephemeral", "--data-dir", memory_dir / "data", "--port", "0")
+        assert refused.status == 1
+        assert "in use by another piecework" in refused.err
+        assert (memory_dir / "data" / "secrets.json").read_text() == "{}"
+        assert (memory_dir / "data" / "lock").exists()
 
 
 async def test_an_engine_that_dies_comes_back(up: Up) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 import redis.asyncio
@@ -214,6 +215,39 @@ def test_a_lock_given_back_can_be_taken(engine_directory: Path) -> None:
         DataDirectoryLock(directory).acquire()
     with DataDirectoryLock(directory):
         pass
+
+
+def test_a_directory_that_was_locked_for_nothing_is_given_back_as_it_was(engine_directory: Path) -> None:
+    with DataDirectoryLock(engine_directory / "a" / "b"):
+        assert (engine_directory / "a" / "b" / "lock").exists()
+    assert not (engine_directory / "a").exists()
+
+    found = engine_directory / "found"
+    found.mkdir(mode=0o755)
+    (found / "notes").write_text("mine")
+    with DataDirectoryLock(found):
+        pass
+    assert [path.name for path in found.iterdir()] == ["notes"]
+    assert S_IMODE(found.stat().st_mode) == 0o755
+
+
+def test_a_directory_that_was_used_keeps_its_lock_and_stays_private(engine_directory: Path) -> None:
+    with DataDirectoryLock(engine_directory / "data"):
+        (engine_directory / "data" / "notes").write_text("ours")
+    with DataDirectoryLock(engine_directory / "data"):
+        pass
+    assert {path.name for path in (engine_directory / "data").iterdir()} == {"lock", "notes"}
+    assert S_IMODE((engine_directory / "data").stat().st_mode) == 0o700
+
+
+def test_who_is_refused_takes_nothing_away(engine_directory: Path) -> None:
+    directory = engine_directory / "data"
+    with DataDirectoryLock(directory):
+        with pytest.raises(DirectoryLocked), DataDirectoryLock(directory):
+            pass
+        assert (directory / "lock").read_text() == f"{os.getpid()}\n"
+        with pytest.raises(DirectoryLocked):
+            DataDirectoryLock(directory).acquire()
 
 
 @pytest.mark.parametrize("kind", [MongodEngine, ValkeyEngine])

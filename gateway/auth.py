@@ -30,6 +30,8 @@ _MAX_SECRET = 512
 _REVOKED_KEPT = 4096
 _SESSIONS_COUNTED = 100_000
 _TIMEOUT_SECONDS = 5.0
+_KEY_MARKS = ("pw_live_", "pw_test_", "th_agent_")
+_SESSION_MARK = "pws_"
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -80,7 +82,7 @@ class Authenticator:
         self._capacity = capacity
         self._now = now
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._asking: dict[bytes, asyncio.Task[Identity]] = {}
+        self._asking: dict[bytes, asyncio.Task[Identity | None]] = {}
         self._revoked: OrderedDict[str, None] = OrderedDict()
         self._sessions: dict[str, float] = {}
         self._watched: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -110,7 +112,10 @@ class Authenticator:
         # Who was known before is asked about again whoever else guesses at that address: hence only the new ones wait.
         if known is None and admission is not None and exchange is not None:
             await admission.of_unknown(exchange)
-        return await self._ask_once(key, secret)
+        identity = await self._ask_once(key, secret)
+        if identity is None:
+            raise _not_valid(headers, secret)
+        return identity
 
     def revoke(self, credential_id: str) -> None:
         """Forget a credential that has ended, and tell the streams that were opened with it."""
@@ -160,7 +165,7 @@ class Authenticator:
         for key in [key for key, known in self._known.items() if known.identity.credential_id == credential_id]:
             del self._known[key]
 
-    async def _ask_once(self, key: bytes, secret: str) -> Identity:
+    async def _ask_once(self, key: bytes, secret: str) -> Identity | None:
         # A crowd that arrives with the same credential asks once. A caller that goes away must not take the others'
         # answer with it: hence the task of its own, and the shield.
         task = self._asking.get(key)
@@ -169,12 +174,13 @@ class Authenticator:
             task.add_done_callback(lambda done: self._asked(key, done))
         return await asyncio.shield(task)
 
-    def _asked(self, key: bytes, done: asyncio.Task[Identity]) -> None:
+    def _asked(self, key: bytes, done: asyncio.Task[Identity | None]) -> None:
         del self._asking[key]
         if not done.cancelled():
             done.exception()  # seen, also when everybody who asked has gone
 
-    async def _ask(self, key: bytes, secret: str) -> Identity:
+    async def _ask(self, key: bytes, secret: str) -> Identity | None:
+        """Return whom a credential speaks for; None when it is not valid."""
         request = identity_pb2.AuthenticateRequest(secret=secret)
         try:
             answer = await self._identities.Authenticate(request, **self._outgoing(_GATEWAY, timeout=_TIMEOUT_SECONDS))
@@ -182,14 +188,16 @@ class Authenticator:
             if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT):
                 self._known.pop(key, None)
                 refused = from_domain(from_rpc_error(error))
-                raise refused if refused.status == 500 else _not_valid() from None
+                if refused.status == 500:
+                    raise refused from None
+                return None
             if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                 # The credential is the right one; its agent is paused, suspended or belongs to nobody yet.
                 raise from_domain(from_rpc_error(error)) from None
             raise from_domain(from_rpc_error(error)) from error
         identity = _identity(answer)
         if identity.credential_id in self._revoked:
-            raise _not_valid()
+            return None
         self._remember(key, identity)
         return identity
 
@@ -218,7 +226,7 @@ def credential(headers: Mapping[str, str]) -> str | None:
     if not secret:
         secret = headers.get("x-api-key", "").strip() or None
     if secret is not None and (len(secret) > _MAX_SECRET or not secret.isascii()):
-        raise _not_valid()
+        raise _not_valid(headers, secret)
     return secret
 
 
@@ -244,8 +252,11 @@ def check(identity: Identity, access: Access) -> None:
         raise _unfit("A key is needed, not a session", "KEY_REQUIRED")
 
 
-def _not_valid() -> Failure:
-    return _unfit("Invalid or expired session", "CREDENTIAL_INVALID")
+def _not_valid(headers: Mapping[str, str], secret: str) -> Failure:
+    """Return the failure of a wrong credential, called what its client takes it for."""
+    shown_as_key = headers.get("x-api-key", "").strip() == secret and not secret.startswith(_SESSION_MARK)
+    is_key = shown_as_key or secret.startswith(_KEY_MARKS)
+    return _unfit("Invalid or revoked key" if is_key else "Invalid or expired session", "CREDENTIAL_INVALID")
 
 
 def _unfit(message: str, reason: str) -> Failure:

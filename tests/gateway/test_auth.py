@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+import pytest
 from piecework.agents.v1 import identity_pb2
 
 from tests.gateway.site import Site
@@ -108,7 +109,20 @@ async def test_a_revoked_key_ends_at_once(site: Site) -> None:
         )
     # The announcement is heard in the next turns of the loop, long before the five seconds of the cache.
     reply = await site.eventually("GET", "/api/projects", 401, key=operator.key)
-    assert reply.json["error"] == "Invalid or expired session"
+    assert reply.json["error"] == "Invalid or revoked key"
+
+
+@pytest.mark.parametrize(
+    ("shown", "error"),
+    [
+        ("wrong", "Invalid or revoked key"),
+        ("pw_live_wrong", "Invalid or revoked key"),
+        ("pws_wrong", "Invalid or expired session"),
+    ],
+)
+async def test_what_is_shown_as_a_key_is_called_one(site: Site, shown: str, error: str) -> None:
+    reply = await site.send("GET", "/api/projects", key=None, headers={"x-api-key": shown})
+    assert (reply.status, reply.json["error"]) == (401, error)
 
 
 async def test_scopes_are_honoured(site: Site) -> None:

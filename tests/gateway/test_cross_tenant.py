@@ -32,15 +32,18 @@ _OPEN = {
     "/api/docs",
     "/api/docs/{asset}",
 }
+_MISSING, _NO_SESSION, _NO_KEY = "Authentication required", "Invalid or expired session", "Invalid or revoked key"
 _WRONG_TOKENS = [
-    None,
-    "",
-    "x",
-    "pw_live_" + "0" * 43,
-    "pws_" + "0" * 43,
-    "th_agent_" + "0" * 64,
-    "x" * 600,
-    "tök€n".encode("latin-1", "replace").decode("latin-1"),
+    (None, _MISSING),
+    ("", _MISSING),
+    ("x", _NO_SESSION),
+    ("pw_live_" + "0" * 43, _NO_KEY),
+    ("pw_test_" + "0" * 43, _NO_KEY),
+    ("pws_" + "0" * 43, _NO_SESSION),
+    ("th_agent_" + "0" * 64, _NO_KEY),
+    ("th_agent_" + "0" * 600, _NO_KEY),
+    ("x" * 600, _NO_SESSION),
+    ("tök€n".encode("latin-1", "replace").decode("latin-1"), _NO_SESSION),
 ]
 # What each route needs to be well-formed; a new route with a body needs a line here, and fails without it.
 _BODIES: dict[str, Any] = {
@@ -122,11 +125,10 @@ def test_only_the_documented_routes_are_open() -> None:
 @pytest.mark.parametrize("route", _GUARDED, ids=_name)
 async def test_nobody_without_a_token(site: Site, things: dict[str, str], route: Route) -> None:
     path, options = _request(route, things)
-    for token in _WRONG_TOKENS:
+    for token, message in _WRONG_TOKENS:
         reply = await site.send(route.method, path, key=token, **options)
         assert reply.status == 401, (route.name, token, reply.text)
-        missing = token is None or not token
-        assert reply.json["error"] == ("Authentication required" if missing else "Invalid or expired session")
+        assert reply.json["error"] == message
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 OPERATORS = ("poster", "worker")
 PROJECT = "demo"
-_PLAN = "super"
 _DESCRIPTION = "A first project to try things with"
 _SELF = service_caller("launch")
 _PAGE = 100
@@ -118,7 +117,8 @@ class FirstStart:
 
     async def _give_plan(self, operator_id: int) -> None:
         """Give an operator the largest plan: who starts a platform is not its customer."""
-        request = plans.SetPlanRequest(operator_id=operator_id, plan_id=_PLAN)
+        known = await self._plans.ListPlans(plans.ListPlansRequest(), **self._outgoing(_SELF))
+        request = plans.SetPlanRequest(operator_id=operator_id, plan_id=known.plans[-1].id)
         await self._plans.SetPlan(request, **self._outgoing(_SELF))
 
     async def _revoke_keys(self, operator_id: int) -> None:

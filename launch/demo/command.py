@@ -80,7 +80,7 @@ async def _show(repository: Path, count: int, workers: int, *, mock: bool) -> No
             verdict.print()
             verdict.check()
             await market.show(data_dir, credentials)
-            await prompt.show(data_dir, credentials, mock=mock)
+            await prompt.show(data_dir, mock=mock)
 
 
 def _step(text: str) -> None:

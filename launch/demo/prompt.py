@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from launch.credentials import Credentials
 from launch.demo import programs
 from launch.terminal import out
 
@@ -17,13 +16,12 @@ _MOCK = ("--mock", "--agents", "4")
 _LOCAL_SECONDS = 120.0
 
 
-async def show(data_dir: Path, credentials: Credentials, *, mock: bool) -> None:
+async def show(data_dir: Path, *, mock: bool) -> None:
     """Run it, on the local model where that is installed and quick enough, else on the mock.
 
     Raises:
         CommandFailed: it did not complete.
     """
-    await programs.administer(data_dir, "plans", "set", "super", "--operator", credentials.operators[0].name)
     if not mock and all(find_spec(name) for name in _LOCAL_PACKAGES):
         _step(*_LOCAL)
         if await programs.ask(data_dir, _PROMPT, *_LOCAL, limit_seconds=_LOCAL_SECONDS):

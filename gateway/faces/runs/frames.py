@@ -14,8 +14,8 @@ from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.faces.runs import render, schemas
 from gateway.faces.runs.generations import Generation
+from gateway.faces.runs.inline import SHOWN_CHARACTERS
 
-_SHOWN_CHARACTERS = 600
 _OVER = frozenset({"run.completed", "run.failed", "run.canceled"})
 _ENDED = frozenset({runs_pb2.RUN_STATUS_COMPLETED, runs_pb2.RUN_STATUS_FAILED, runs_pb2.RUN_STATUS_CANCELED})
 _STEERED = "run.steered"
@@ -93,11 +93,11 @@ class RunFrames:
         event = RunEvent(
             "progress",
             **fields,
-            agent_statuses=render.agents(run, _SHOWN_CHARACTERS),
+            agent_statuses=render.agents(run, SHOWN_CHARACTERS),
             tool_usage=render.tools(run) or UNSET,
             pending_approval=render.approval(run) or None,
             budget_usage=render.budget(run.budget),
-            input=next(iter(render.inputs(run, _SHOWN_CHARACTERS)), UNSET) if kind == _STEERED else UNSET,
+            input=next(iter(render.inputs(run, SHOWN_CHARACTERS)), UNSET) if kind == _STEERED else UNSET,
         )
         return "progress", event
 
@@ -108,7 +108,7 @@ class RunFrames:
         event = RunEvent(
             kind,
             **fields,
-            agent_statuses=render.agents(run, _SHOWN_CHARACTERS),
+            agent_statuses=render.agents(run, SHOWN_CHARACTERS),
             tool_usage=render.tools(run) or UNSET,
             budget_usage=render.budget(run.budget),
             conversation_id=str(run.thread_id) if run.thread_id else UNSET,
@@ -133,7 +133,7 @@ class RunFrames:
         for step in run.steps:
             for name in ("question", "result"):
                 if text := getattr(step, name):
-                    self._known[step.id, name] = text[: _SHOWN_CHARACTERS + 1]
+                    self._known[step.id, name] = text[: SHOWN_CHARACTERS + 1]
                 elif known := self._known.get((step.id, name)):
                     setattr(step, name, known)
 

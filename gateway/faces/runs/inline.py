@@ -8,7 +8,8 @@ from gateway.faces.runs.errors import failed
 
 RESULT_BYTES = 3 * 1024 * 1024
 FILE_BYTES = 4 * 1024 * 1024
-_SHOWN_CHARACTERS = 600
+SHOWN_CHARACTERS = 600
+"""How much of what an agent said is shown where not all of it fits."""
 
 
 def check_result(run: runs_pb2.Run) -> None:
@@ -24,7 +25,7 @@ def check_result(run: runs_pb2.Run) -> None:
 def shown_of_talk(run: runs_pb2.Run) -> int | None:
     """Return how much of what agents and operators said fits beside the result, in characters each; None for all."""
     size = sum(len(step.result.encode()) for step in run.steps) + sum(len(said.input.encode()) for said in run.steering)
-    return None if size + len(run.result.encode()) <= RESULT_BYTES else _SHOWN_CHARACTERS
+    return None if size + len(run.result.encode()) <= RESULT_BYTES else SHOWN_CHARACTERS
 
 
 def check_file(file: files_pb2.File) -> None:

@@ -11,6 +11,7 @@ from piecework.orchestrator.v1 import runs_pb2
 
 from gateway.faces.runs import schemas
 from gateway.faces.runs.generations import Generation
+from gateway.faces.runs.inline import SHOWN_CHARACTERS
 from gateway.times import time_text
 
 _STATUS: dict[int, schemas.Status] = {
@@ -38,7 +39,6 @@ _NO_RESULT = "(no result)"
 _CANCELED = "Task canceled"
 _FAILED = "Task failed"
 _WAITS = "Waiting for approval"
-_SHOWN_CHARACTERS = 600
 
 
 def status_of(run: runs_pb2.Run, client: Generation) -> schemas.Status:
@@ -174,7 +174,7 @@ def step_tools(step: runs_pb2.Step) -> list[schemas.ToolEvent]:
             status="completed" if call.success else "failed",
             agent_id=step.agent_index if step.kind == runs_pb2.STEP_KIND_AGENT else UNSET,
             error=call.error or UNSET,
-            result_preview=_cut(call.result_preview, _SHOWN_CHARACTERS),
+            result_preview=_cut(call.result_preview, SHOWN_CHARACTERS),
             arguments=json_object(call.arguments_json) or UNSET,
         )
         for call in step.tool_calls

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from cachetools import LRUCache, cached
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET
 from piecework.tasks.v1 import market_pb2
@@ -21,9 +20,13 @@ from gateway.faces.market.statuses import (
     VERDICT,
 )
 from gateway.times import time_text
+from kit.recent import Recent
 
 _DEFAULT_BRANCH = "main"
-_SHOWN_TASKS = 1024
+_ROWS_BYTES = 24 * 1024 * 1024
+
+_encode = msgspec.json.Encoder().encode
+_rows: Recent[bytes, bytes] = Recent(_ROWS_BYTES)
 
 
 def time_or_none(message: Any, name: str) -> str | None:
@@ -32,14 +35,15 @@ def time_or_none(message: Any, name: str) -> str | None:
     return time_text(at) if message.HasField(name) else None
 
 
-def listed_task(found: market_pb2.MarketTask) -> schemas.ListedTask:
-    """Return a task as lists show it."""
-    return schemas.ListedTask(**_listed(found))
+def listed_task(found: market_pb2.MarketTask) -> msgspec.Raw:
+    """Return a task as lists show it, a `ListedTask` in JSON."""
+    return msgspec.Raw(_row(found))
 
 
-def found_task(found: market_pb2.FoundTask) -> schemas.FoundTask:
-    """Return a task that was found."""
-    return schemas.FoundTask(**_listed(found.task), relevance=round(found.relevance, 3))
+def found_task(found: market_pb2.FoundTask) -> msgspec.Raw:
+    """Return a task that was found, a `FoundTask` in JSON."""
+    relevance = _encode(round(found.relevance, 3))
+    return msgspec.Raw(b'%b,"relevance":%b}' % (_row(found.task)[:-1], relevance))
 
 
 def task(found: market_pb2.MarketTask) -> schemas.MarketTask:
@@ -222,9 +226,17 @@ def review(made: market_pb2.CreateReviewResponse) -> review_schemas.StoredReview
     )
 
 
-@cached(LRUCache(_SHOWN_TASKS), key=market_pb2.MarketTask.SerializeToString)
+def _row(found: market_pb2.MarketTask) -> bytes:
+    """Return what lists show of a task: they show the same tasks again and again."""
+    message = found.SerializeToString()
+    row = _rows.get(message)
+    if row is None:
+        row = _encode(schemas.ListedTask(**_listed(found)))
+        _rows.put(message, row, len(message) + len(row))
+    return row
+
+
 def _listed(found: market_pb2.MarketTask) -> dict[str, Any]:
-    """Return what lists show of a task, not to be changed: they show the same tasks again and again."""
     category = found.category
     return {
         "id": found.id,

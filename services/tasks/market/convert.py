@@ -105,6 +105,11 @@ def to_market_task(task: MarketTask) -> pb.MarketTask:
     return message
 
 
+def to_row(task: MarketTask) -> bytes:
+    """Return a task as lists keep it in memory: its message, which is read much faster than it is made."""
+    return to_market_task(task).SerializeToString()
+
+
 def _set_review(message: pb.MarketTask, task: MarketTask) -> None:
     if task.auto_review_enabled:
         message.auto_review_enabled = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kit.channels import Outgoing
 from kit.keyring import KeyRing
 from services.tasks.market import parts_delivery
+from services.tasks.market.convert import to_row
 from services.tasks.market.loops import Expiry, Reconciler
 from services.tasks.market.metrics import MarketMetrics
 from services.tasks.market.money import Money
@@ -66,7 +67,7 @@ class MarketParts:
         self.claims = ClaimService(
             self.access, self.task_store, self.claim_store, self.counters, self.money, self.reopening, clock
         )
-        self.browse_store, self.search_store = BrowseStore(database), SearchStore(database)
+        self.browse_store, self.search_store = BrowseStore(database, to_row), SearchStore(database)
         words = RecentWords(self.search_store)
         index = IndexReader(self.search_store, words)
         self.browse = BrowseService(self.browse_store, index)

@@ -60,6 +60,14 @@ class Filter(msgspec.Struct, frozen=True):
         bounded = self.min_budget is not None or self.max_budget is not None
         return (STATUS, *((CATEGORY,) if self.category_id else ()), *((BUDGET,) if bounded else ()))
 
+    def admits(self, status: str, budget: int) -> bool:
+        """Tell whether a task of the right category matches."""
+        return (
+            status == self.status
+            and (self.min_budget is None or budget >= self.min_budget)
+            and (self.max_budget is None or budget <= self.max_budget)
+        )
+
 
 def block_id(key: str, number: int) -> str:
     """Return the id of a block."""

@@ -11,10 +11,10 @@ from services.tasks.market.service.search import below
 
 if TYPE_CHECKING:
     from kit.caller import Caller
-    from services.tasks.market.model import MarketTask
     from services.tasks.market.search_index import Filter
     from services.tasks.market.service.search import IndexReader
     from services.tasks.market.store.browse import BrowseStore
+    from services.tasks.market.store.rows import Row
 
 NEWEST, OLDEST, BUDGET_HIGH, BUDGET_LOW = "newest", "oldest", "budget_high", "budget_low"
 
@@ -31,9 +31,7 @@ class BrowseService:
         self._tasks = tasks
         self._index = index
 
-    async def browse(
-        self, caller: Caller, which: Filter, sort: str, limit: int, cursor: str
-    ) -> tuple[list[MarketTask], str]:
+    async def browse(self, caller: Caller, which: Filter, sort: str, limit: int, cursor: str) -> tuple[list[Row], str]:
         """Return a page of the tasks that match, and where it ends; nothing when there is no more.
 
         Args:
@@ -50,19 +48,20 @@ class BrowseService:
         by_budget, descending = sort in (BUDGET_HIGH, BUDGET_LOW), sort in (NEWEST, BUDGET_HIGH)
         after = decode_place(cursor, with_value=by_budget)
         if by_budget:
-            tasks = await self._tasks.by_budget(which, after, limit + 1, descending=descending)
+            page = await self._tasks.by_budget(which, after, limit + 1, descending=descending)
         elif which.min_budget is None and which.max_budget is None:
-            tasks = await self._tasks.by_id(which, after, limit + 1, descending=descending)
+            page = await self._tasks.by_id(which, after, limit + 1, descending=descending)
         else:
             return await self._within_budgets(which, after, limit, descending=descending)
-        page = tasks[:limit]
-        if len(tasks) <= limit:
-            return page, ""
-        return page, encode_place(page[-1].id, page[-1].budget if by_budget else None)
+        if len(page.keys) <= limit:
+            return page.rows, ""
+        last = page.keys[limit - 1]
+        rows = [row for row in page.rows if row.id != page.keys[limit].id]
+        return rows, encode_place(last.id, last.budget if by_budget else None)
 
     async def _within_budgets(
         self, which: Filter, after: Place | None, limit: int, *, descending: bool
-    ) -> tuple[list[MarketTask], str]:
+    ) -> tuple[list[Row], str]:
         """List tasks with some budgets by id.
 
         No index of the database has that order: it would read all tasks of other budgets that lie between, or sort
@@ -72,8 +71,8 @@ class BrowseService:
         if after is not None:
             ids = below(ids, after.id) if descending else ids & ~below(ids, after.id + 1)
         found = _ends(ids, limit + 1, descending=descending)
-        tasks = [task for task in await self._tasks.named(found[:limit]) if task.status == which.status]
-        return tasks, encode_place(found[limit - 1]) if len(found) > limit else ""
+        rows = await self._tasks.named(which, found[:limit])
+        return rows, encode_place(found[limit - 1]) if len(found) > limit else ""
 
 
 def _ends(ids: int, count: int, *, descending: bool) -> list[int]:

@@ -18,10 +18,10 @@ from services.tasks.market.stems import MAX_WEIGHT, query_terms
 
 if TYPE_CHECKING:
     from kit.caller import Caller
-    from services.tasks.market.model import MarketTask
     from services.tasks.market.planes import Planes
     from services.tasks.market.service.indexing import RecentWords
     from services.tasks.market.store.browse import BrowseStore
+    from services.tasks.market.store.rows import Row
     from services.tasks.market.store.search import SearchStore
 
 _MAX_UNINDEXED = 1000
@@ -32,7 +32,7 @@ _READS_AT_ONCE = 16
 class Found(msgspec.Struct, frozen=True):
     """A task that was found, and how well it matches: above 0, at most 1 for a word that says all."""
 
-    task: MarketTask
+    row: Row
     relevance: float
 
 
@@ -106,10 +106,9 @@ class SearchService:
         ids, weights = await self._index.ranked(which, terms)
         found = planes.top(weights, _after(ids, weights, after), limit + 1)
         page = found[:limit]
-        tasks = await self._tasks.named([task_id for _, task_id in page])
+        rows = await self._tasks.named(which, [task_id for _, task_id in page])
         relevance = {task_id: weight / (MAX_WEIGHT * len(terms)) for weight, task_id in page}
-        # The tasks themselves were read a moment later: one may have changed meanwhile.
-        shown = [Found(task, relevance[task.id]) for task in tasks if task.status == which.status]
+        shown = [Found(row, relevance[row.id]) for row in rows]
         return shown, encode_place(page[-1][1], page[-1][0]) if len(found) > limit else ""
 
 

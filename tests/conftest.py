@@ -51,7 +51,9 @@ def engine_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def mongod(session_directory: Path) -> AsyncIterator[MongodEngine]:
     """The MongoDB of this test process. Tests that kill one start their own in `engine_directory`."""
-    engine = MongodEngine(session_directory / "mongodb", ttl_sleep_seconds=1)
+    # Fail points let a test have the server drop a connection or refuse to confirm a write.
+    test_commands = ("--setParameter", "enableTestCommands=true")
+    engine = MongodEngine(session_directory / "mongodb", ttl_sleep_seconds=1, extra=test_commands)
     await engine.start()
     yield engine
     await engine.kill()

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from kit.events.model import change_document
+from kit.optimistic import VERSION, versioned
 from services.tasks.work.model import DELETED, FAILED, Transition, WorkItem
 
 _STORED_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(WorkItem))
@@ -42,7 +43,7 @@ def to_update(transition: Transition) -> dict[str, Any]:
     put: dict[str, Any] = {}
     remove: dict[str, str] = {}
     for name, was, value in zip(_STORED_NAMES, astuple(before), astuple(after), strict=True):
-        if value is was:
+        if value is was or name == VERSION:
             continue
         if value is None:
             remove[name] = ""
@@ -55,7 +56,7 @@ def to_update(transition: Transition) -> dict[str, Any]:
         remove["dedupe"] = ""
     if not after.queue.startswith(_POOL):
         put["change"] = _change(after, transition.kind, transition.actor, after.updated_at, transition.data)
-    return {"$set": put, "$unset": remove} if remove else {"$set": put}
+    return versioned(put, remove, after.version)
 
 
 def _change(item: WorkItem, kind: str, actor: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from kit.combiner import Combiner
-from kit.mongo import duplicate_index, ensure_indexes, translated
+from kit.mongo import duplicate_index, ensure_indexes, is_duplicate, translated
+from kit.optimistic import NEXT_VERSION, guard_versions, is_outdated, update_each
 from services.tasks.work.documents import to_document, to_item, to_update
 from services.tasks.work.errors import DuplicateItem
 from services.tasks.work.model import COMPLETED, DELETED, LEASED, QUEUED, Transition, WorkItem
@@ -94,7 +95,8 @@ class WorkStore:
         self._reads: Combiner[str, WorkItem | None] = Combiner(self._read, max_batch=500)
 
     async def prepare(self) -> None:
-        """Create the indexes."""
+        """Create the collection and its indexes."""
+        await guard_versions(self.items)
         await ensure_indexes(self.items, _INDEXES)
 
     async def insert(self, item: WorkItem, actor: str) -> None:
@@ -125,9 +127,13 @@ class WorkStore:
             return (await self._applies.submit([transition]))[0]
         try:
             async with translated():
-                done = await self.items.update_one(_guard(transition), to_update(transition))
+                done = await self.items.update_one({"_id": transition.after.id}, to_update(transition))
         except DuplicateKeyError as error:
             raise DuplicateItem(duplicate_index(error) or "") from error
+        except WriteError as error:
+            if is_outdated(error):
+                return False
+            raise
         return done.matched_count == 1
 
     async def apply_many(self, transitions: Sequence[Transition]) -> Sequence[bool]:
@@ -203,8 +209,9 @@ class WorkStore:
     async def set_lease_length(self, kind: str, lease_ms: int) -> None:
         """Lease the items of `kind` for `lease_ms` milliseconds from the next hand-out on."""
         unfinished = {"kind": kind, "state": {"$in": [QUEUED, LEASED]}}
+        # A hand-out under way reckons the end of its lease with the old length: a new version refuses it.
         async with translated():
-            await self.items.update_many(unfinished, {"$set": {"lease_ms": lease_ms}})
+            await self.items.update_many(unfinished, [{"$set": {"lease_ms": lease_ms, **NEXT_VERSION}}])
 
     async def delete_queue(self, queue: str) -> None:
         """Remove every item of a queue, without events."""
@@ -241,24 +248,15 @@ class WorkStore:
 
     @translated()
     async def _apply(self, transitions: Sequence[Transition]) -> list[bool | Exception]:
-        writes = [UpdateOne(_guard(transition), to_update(transition)) for transition in transitions]
-        refused: dict[int, Exception] = {}
-        try:
-            done = await self.items.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            if error.details.get("writeConcernErrors"):
-                raise
-            # A seat that was taken meanwhile refuses one hand-out: that one is lost, as to any faster write.
-            failures = error.details["writeErrors"]
-            refused = {each["index"]: error for each in failures if duplicate_index(each) != "seat"}
-        else:
-            if done.matched_count == len(transitions):
-                return [True] * len(transitions)
-        # A bulk write counts its matches but does not tell which: the attempts of each item do.
-        now = {item.id: item for item in await self._find([transition.after.id for transition in transitions])}
+        verdict = await update_each(self.items, [(step.after.id, to_update(step)) for step in transitions])
+        outcomes = [_outcome(verdict.errors.get(place)) for place in range(len(transitions))]
+        if verdict.certain and verdict.matched + len(verdict.errors) == len(transitions):
+            return outcomes
+        # An item is gone, or the write was sent twice: the attempts of each item tell whether it landed.
+        now = {item.id: item for item in await self._find([step.after.id for step in transitions])}
         return [
-            refused.get(index) or ((item := now.get(step.after.id)) is not None and item.bears(step.op))
-            for index, step in enumerate(transitions)
+            outcome if isinstance(outcome, Exception) else step.after.id in now and now[step.after.id].bears(step.op)
+            for outcome, step in zip(outcomes, transitions, strict=True)
         ]
 
     async def _read(self, item_ids: Sequence[str]) -> list[WorkItem | None]:
@@ -278,13 +276,13 @@ def _expired(queue: str, now: datetime) -> dict[str, Any]:
     return {"queue": queue, "state": LEASED, "lease.expires_at": {"$lte": now}}
 
 
-def _guard(transition: Transition) -> dict[str, Any]:
-    before = transition.before
-    guard = {"_id": before.id, "version": before.version}
-    if transition.kind == "assigned":
-        # It changes beside the versions (`WorkStore.set_lease_length`), and the end of the lease was reckoned from it.
-        guard["lease_ms"] = before.lease_ms
-    return guard
+def _outcome(refusal: Mapping[str, Any] | None) -> bool | Exception:
+    if refusal is None:
+        return True
+    # A seat that was taken meanwhile refuses one hand-out: that one is lost, as to any faster write.
+    if is_outdated(refusal) or is_duplicate(refusal, "seat"):
+        return False
+    return WriteError(str(refusal.get("errmsg")), refusal.get("code"), refusal)
 
 
 def _joined(outcomes: list[bool | Exception]) -> list[bool] | Exception:

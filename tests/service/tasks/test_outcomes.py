@@ -176,3 +176,24 @@ async def test_large_and_odd_results_come_back_as_they_were(platform: TasksPlatf
     task = await started(platform, queue)
     with refused("VALIDATION_FAILED", InvalidInput):
         await platform.complete(task.id, "a", "x" * 1_048_577)
+
+
+async def test_writes_that_landed_before_their_answer_was_lost_count_once(platform: TasksPlatform, queue: Queue) -> None:
+    async def lose_one_answer() -> None:
+        data = {
+            "failCommands": ["update"],
+            "namespace": platform.database["work_items"].full_name,
+            "writeConcernError": {"code": 91, "errmsg": "shutting down"},
+        }
+        fault = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data}
+        await platform.database.client.admin.command(fault)
+
+    await platform.new_task(queue)
+    await lose_one_answer()
+    task = await platform.next(queue, "a")
+    assert task is not None
+    assert [attempt.holder for attempt in task.attempts] == ["a"]
+    await lose_one_answer()
+    done = await platform.complete(task.id, "a", "42 words")
+    assert (done.state, len(done.attempts)) == (work.WORK_STATE_COMPLETED, 1)
+    assert await platform.get(task.id) == done

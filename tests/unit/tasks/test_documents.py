@@ -30,19 +30,20 @@ def test_a_new_document_leaves_out_what_is_not_there() -> None:
 def test_a_write_names_only_what_changed() -> None:
     leased = hand_out(make_item(queue="agent:7"), "a", NOW, seat=False)
     update = to_update(leased)
-    assert set(update) == {"$set"}
-    assert set(update["$set"]) == {"state", "version", "token", "lease", "attempts", "change"}
+    assert set(update) == {"$set", "$inc"}
+    assert set(update["$set"]) == {"state", "intended_version", "token", "lease", "attempts", "change"}
+    assert (update["$inc"], update["$set"]["intended_version"]) == ({"version": 1}, 2)
     longer = extend(leased.after, Claim(), timedelta(minutes=1), NOW)
-    assert set(to_update(longer)["$set"]) == {"version", "lease", "attempts", "change"}
+    assert set(to_update(longer)["$set"]) == {"intended_version", "lease", "attempts", "change"}
     titled = amend(make_item(queue="agent:7"), {"payload": {"a": 2}}, "operator:1", NOW)
-    assert set(to_update(titled)["$set"]) == {"payload", "version", "change"}
+    assert set(to_update(titled)["$set"]) == {"payload", "intended_version", "change"}
 
 
 def test_what_happens_on_a_pool_is_no_event() -> None:
     item = make_item(queue="pool:llm.7")
     assert "change" not in to_document(item, "service:orchestrator")
     leased = hand_out(item, "a", NOW, seat=False)
-    assert set(to_update(leased)["$set"]) == {"state", "version", "token", "lease", "attempts"}
+    assert set(to_update(leased)["$set"]) == {"state", "intended_version", "token", "lease", "attempts"}
 
 
 def test_what_ends_removes_its_lease() -> None:

@@ -37,6 +37,8 @@ class Life(RuleBasedStateMachine):
         update = to_update(step)
         self.document = {key: value for key, value in self.document.items() if key not in update.get("$unset", {})}
         self.document |= update["$set"]
+        self.document["version"] += update["$inc"]["version"]
+        assert self.document["version"] == self.document["intended_version"]
         assert step.after.token in (self.item.token, self.item.token + 1)
         assert (step.after.token > self.item.token) == (step.kind == "assigned")
         assert step.after.bears(step.op) == step.leaves_proof

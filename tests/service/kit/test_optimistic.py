@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from pymongo import ASCENDING, IndexModel
@@ -17,10 +16,10 @@ from kit.optimistic import NEXT_VERSION, guard_versions, is_outdated, update_eac
 
 
 @pytest.fixture
-async def things(database: AsyncDatabase[Document]) -> AsyncIterator[AsyncCollection[Document]]:
+async def things(database: AsyncDatabase[Document]) -> AsyncCollection[Document]:
     await guard_versions(database.things)
     await database.things.insert_many([{"_id": str(number), "version": 1} for number in range(4)])
-    yield database.things
+    return database.things
 
 
 async def values(things: AsyncCollection[Document]) -> dict[str, tuple[int, str]]:

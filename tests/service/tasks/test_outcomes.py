@@ -178,7 +178,7 @@ async def test_large_and_odd_results_come_back_as_they_were(platform: TasksPlatf
         await platform.complete(task.id, "a", "x" * 1_048_577)
 
 
-async def test_writes_that_landed_before_their_answer_was_lost_count_once(platform: TasksPlatform, queue: Queue) -> None:
+async def test_a_write_whose_answer_was_lost_counts_once(platform: TasksPlatform, queue: Queue) -> None:
     async def lose_one_answer() -> None:
         data = {
             "failCommands": ["update"],

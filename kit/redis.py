@@ -82,7 +82,11 @@ class Wakeups:
         self._listeners.append(callback)
 
     def on_resume(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the subscription stands again after an outage, in which names may have been missed."""
+        """Call `callback` when names may have been missed until now.
+
+        That is when the subscription stands, for the first time or after an outage, and when another process says that
+        it may have believed to be alone.
+        """
         self._resumed.append(callback)
 
     def publish(self, name: str) -> None:
@@ -140,20 +144,19 @@ class Wakeups:
 
     async def _receive(self, client: redis.asyncio.Redis) -> None:
         outage = _Outage("wake-ups from other processes are missed: Redis is lost", self._channel)
-        times = 0
         while True:
             try:
                 async with client.pubsub() as subscription:
                     await subscription.subscribe(self._channel)
                     async for message in _messages(subscription):
                         if message["type"] == "message":
-                            self._receive_names(message["data"])
+                            await self._receive_names(client, message["data"])
                         elif message["type"] == "subscribe":
                             # Also sent when the client library has connected again by itself.
                             outage.end()
                             await self._greet(client)
-                            self._note_subscribed(again=times > 0)
-                            times += 1
+                            self._subscribed.set()
+                            self._resume()
             except _FAILURES as error:
                 self._alone = False
                 self._subscribed.clear()
@@ -168,17 +171,21 @@ class Wakeups:
         self._alone = listeners <= 1
         await client.publish(self._channel, self._origin)
 
-    def _receive_names(self, data: bytes) -> None:
+    async def _receive_names(self, client: redis.asyncio.Redis, data: bytes) -> None:
         origin, *names = data.decode(errors="replace").split(_SEPARATOR)
-        if origin != self._origin:
-            self._alone = False
-            self._deliver(names)
+        if origin == self._origin:
+            return
+        was_alone, self._alone = self._alone, False
+        self._deliver(names)
+        if was_alone:
+            # The other one listened before this one heard of it, and missed what was told here only meanwhile.
+            await client.publish(self._channel, self._origin)
+        if not names:
+            self._resume()
 
-    def _note_subscribed(self, *, again: bool) -> None:
-        self._subscribed.set()
-        if again:
-            for callback in self._resumed:
-                callback()
+    def _resume(self) -> None:
+        for callback in self._resumed:
+            callback()
 
 
 async def _messages(subscription: PubSub) -> AsyncIterator[dict[str, Any]]:

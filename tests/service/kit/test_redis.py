@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
+from redis.asyncio.client import PubSub
 
 from kit import redis as kit_redis
 from kit.engines import ValkeyEngine
@@ -95,6 +97,7 @@ async def test_names_of_an_outage_arrive_after_it(engine_directory: Path) -> Non
     here, there = Listener(first), Listener(second)
     await first.start()
     await second.start()
+    resumed.clear()
     try:
         await engine.kill()
         first.publish("during")
@@ -113,6 +116,63 @@ async def test_names_of_an_outage_arrive_after_it(engine_directory: Path) -> Non
         for client in clients:
             await client.aclose()
         await engine.stop()
+
+
+class HeldSubscription(PubSub):
+    """Keeps what arrives until its gate is open."""
+
+    gate: asyncio.Event
+    arrived: asyncio.Event
+
+    async def get_message(self, *arguments: Any, **options: Any) -> dict[str, Any] | None:
+        message = await super().get_message(*arguments, **options)
+        if message is not None:
+            self.arrived.set()
+        await self.gate.wait()
+        return message
+
+
+class HeldRedis(redis.asyncio.Redis):
+    """A client that hears of others when a test says so."""
+
+    def __init__(self, pool: redis.asyncio.ConnectionPool) -> None:
+        super().__init__(connection_pool=pool)
+        self.gate, self.arrived = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    def pubsub(self, **options: Any) -> PubSub:
+        subscription = HeldSubscription(self.connection_pool, **options)
+        subscription.gate, subscription.arrived = self.gate, self.arrived
+        return subscription
+
+
+async def test_who_joins_one_that_believes_to_be_alone_is_told_to_look_again(
+    redis_client: redis.asyncio.Redis, redis_url: str
+) -> None:
+    deaf, other_client = HeldRedis(redis_client.connection_pool), kit_redis.connect(redis_url)
+    alone, joining = Wakeups(deaf, "test-alone"), Wakeups(other_client, "test-alone")
+    there = Listener(joining)
+    resumed = asyncio.Event()
+    joining.on_resume(resumed.set)
+    await alone.start()
+    deaf.gate.clear()
+    deaf.arrived.clear()
+    await joining.start()
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await deaf.arrived.wait()  # the greeting has come, and is not heard yet
+            await resumed.wait()
+            resumed.clear()  # whoever waits has looked, found nothing, and waits on
+            alone.publish("withheld")
+            deaf.gate.set()
+            await resumed.wait()
+        alone.publish("after")
+        await there.hears("after")
+        assert "withheld" not in there.heard
+    finally:
+        await alone.close()
+        await joining.close()
+        await other_client.aclose()
 
 
 async def test_starting_without_redis_succeeds() -> None:

@@ -15,7 +15,8 @@ import pymongo
 
 from bench.market import corpus
 from services.tasks.market.blocks import changed, place
-from services.tasks.market.search_index import Changes, Entry, add_words, block_id, column_changes
+from services.tasks.market.columns import block_id
+from services.tasks.market.search_index import Changes, Entry, add_words, column_changes
 from services.tasks.market.stems import words_of
 
 DISTINCT = 8_192  # as many as a block of the index holds

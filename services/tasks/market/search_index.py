@@ -10,12 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
 from services.tasks.market import planes
-from services.tasks.market.blocks import joined, place
+from services.tasks.market.blocks import place
+from services.tasks.market.columns import Block, Columns, Range
 from services.tasks.market.model import STATUSES
 from services.tasks.market.planes import Planes
 from services.tasks.market.stems import MAX_WEIGHT, Words
@@ -28,7 +28,6 @@ _AFTER_SPACE = "!"
 _LAST = "\U0010ffff"
 
 Changes = dict[tuple[str, int], dict[int, int]]  # new values by place, by key and number of the block
-Range = tuple[str, str]  # the ids of blocks, from one to before the other
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -67,16 +66,6 @@ class Filter(msgspec.Struct, frozen=True):
             and (self.min_budget is None or budget >= self.min_budget)
             and (self.max_budget is None or budget <= self.max_budget)
         )
-
-
-def block_id(key: str, number: int) -> str:
-    """Return the id of a block."""
-    return f"{key} {number:06}"
-
-
-def block_number(identifier: str) -> int:
-    """Return the number in the id of a block."""
-    return int(identifier.rpartition(" ")[2])
 
 
 def column_range(name: str) -> Range:
@@ -121,26 +110,29 @@ class Snapshot:
         recent: tasks that changed after their blocks were written.
         words: of those tasks whose words the blocks do not have.
         blocks: the blocks.
+        joined: makes columns of them.
     """
 
     def __init__(
-        self, recent: Sequence[Entry], words: Mapping[int, Words], blocks: Iterable[Mapping[str, Any]]
+        self, recent: Sequence[Entry], words: Mapping[int, Words], blocks: Iterable[Block], joined: Columns
     ) -> None:
+        self._joined = joined
         self._recent = recent
         self._words = words
         self._blocks = sorted(blocks, key=_identifier)
         self._ids = [_identifier(block) for block in self._blocks]
         self._columns: dict[str, Planes] = {}
         self._weights: dict[str, Planes] = {}
+        self._matching: dict[Filter, int] = {}
 
-    def add(self, blocks: Iterable[Mapping[str, Any]]) -> Snapshot:
+    def add(self, blocks: Iterable[Block]) -> Snapshot:
         """Return a snapshot with more blocks."""
-        return Snapshot(self._recent, self._words, [*self._blocks, *blocks])
+        return Snapshot(self._recent, self._words, [*self._blocks, *blocks], self._joined)
 
     def column(self, name: str) -> Planes:
         """Return a column as it is now."""
         if name not in self._columns:
-            column = self._joined(column_range(name))
+            column = self._column(column_range(name))
             if self._recent:
                 new = planes.pack((entry.id, _values(entry)[name]) for entry in self._recent)
                 column = planes.replace(column, planes.mask(entry.id for entry in self._recent), new)
@@ -150,19 +142,25 @@ class Snapshot:
     def weights(self, term: str) -> Planes:
         """Return how much the words that begin with `term` weigh in each task, at most `MAX_WEIGHT`."""
         if term not in self._weights:
-            column = self._joined(word_range(term))
+            column = self._column(word_range(term))
             if self._words:
                 new = planes.pack((task_id, words.weight(term)) for task_id, words in self._words.items())
                 column = planes.replace(column, planes.mask(self._words), new)
             self._weights[term] = planes.clamp(column, _WEIGHT_BITS)
         return self._weights[term]
 
-    def _joined(self, where: Range) -> Planes:
+    def matching(self, which: Filter) -> int:
+        """Return the ids of the tasks that are wanted."""
+        if which not in self._matching:
+            self._matching[which] = _matching(which, self)
+        return self._matching[which]
+
+    def _column(self, where: Range) -> Planes:
         low, high = (bisect_left(self._ids, end) for end in where)
-        return joined((block_number(self._ids[at]), self._blocks[at]) for at in range(low, high))
+        return self._joined.of(where, self._blocks[low:high])
 
 
-def matching(which: Filter, now: Snapshot) -> int:
+def _matching(which: Filter, now: Snapshot) -> int:
     """Return the ids of the tasks that are wanted."""
     ids = planes.equal(now.column(STATUS), STATUSES.index(which.status) + 1)
     if which.category_id:
@@ -174,7 +172,7 @@ def matching(which: Filter, now: Snapshot) -> int:
     return ids
 
 
-def _identifier(block: Mapping[str, Any]) -> str:
+def _identifier(block: Block) -> str:
     return str(block["_id"])
 
 

@@ -11,8 +11,9 @@ import msgspec
 from kit.combiner import Combiner
 from kit.errors import InvalidInput
 from services.tasks.market import planes
+from services.tasks.market.columns import Columns, Range
 from services.tasks.market.cursors import Place, decode_place, encode_place
-from services.tasks.market.search_index import Filter, Range, Snapshot, column_range, matching, word_range
+from services.tasks.market.search_index import Filter, Snapshot, column_range, word_range
 from services.tasks.market.service.access import require_reader
 from services.tasks.market.stems import MAX_WEIGHT, query_terms
 
@@ -49,18 +50,20 @@ class IndexReader:
     def __init__(self, store: SearchStore, words: RecentWords) -> None:
         self._store = store
         self._words = words
+        self._columns = Columns()
         self._reads: Combiner[Sequence[Range], Snapshot] = Combiner(self._read, max_batch=_READS_AT_ONCE)
 
     async def matching(self, which: Filter) -> int:
         """Return the ids of all tasks that match a filter."""
-        return matching(which, await self._reads.submit([column_range(name) for name in which.columns]))
+        now = await self._reads.submit([column_range(name) for name in which.columns])
+        return now.matching(which)
 
     async def ranked(self, which: Filter, terms: Sequence[str]) -> tuple[int, Planes]:
         """Return the ids of all tasks that match and have all `terms`, and how much the terms weigh in each."""
         terms = sorted(terms, key=len, reverse=True)  # long words are rare: they leave little for the others to read
         group, waiting = terms[:_WORDS_AT_ONCE], terms[_WORDS_AT_ONCE:]
         now = await self._reads.submit([*map(column_range, which.columns), *map(word_range, group)])
-        ids = matching(which, now)
+        ids = now.matching(which)
         total: Planes = ()
         while True:
             for term in group:
@@ -75,7 +78,7 @@ class IndexReader:
     async def _read(self, asked: Sequence[Sequence[Range]]) -> Sequence[Snapshot]:
         ranges = dict.fromkeys(itertools.chain.from_iterable(asked))
         recent, blocks = await self._store.read(ranges, _MAX_UNINDEXED)
-        return [Snapshot(recent, await self._words.of(recent), blocks)] * len(asked)
+        return [Snapshot(recent, await self._words.of(recent), blocks, self._columns)] * len(asked)
 
 
 class SearchService:

@@ -13,14 +13,14 @@ from pymongo.errors import BulkWriteError
 from kit.errors import Conflict
 from kit.mongo import ensure_indexes, translated
 from services.tasks.market.blocks import changed
-from services.tasks.market.search_index import COLUMNS, Changes, Entry, Range, block_id
+from services.tasks.market.columns import Block, Range, block_id
+from services.tasks.market.search_index import COLUMNS, Changes, Entry
+from services.tasks.market.store.blocks import VERSION, Blocks, first_version
 from services.tasks.market.store.tasks import COLLECTION
 
 BLOCKS = "market_search"
 _BATCH = 100
 _MANY = 100_000  # documents in one answer; MongoDB makes two of one that is too large
-
-Block = Mapping[str, Any]
 
 
 class SearchStore:
@@ -33,6 +33,7 @@ class SearchStore:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._tasks = database[COLLECTION]
         self._blocks = database[BLOCKS]
+        self._kept = Blocks(self._blocks)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -51,21 +52,22 @@ class SearchStore:
         return [_entry(document) for document in await cursor.to_list()]
 
     @translated()
-    async def read(self, ranges: Iterable[Range], limit: int) -> tuple[list[Entry], list[dict[str, Any]]]:
+    async def read(self, ranges: Iterable[Range], limit: int) -> tuple[list[Entry], list[Block]]:
         """Return tasks that changed after their blocks were written, and the blocks whose ids are in these ranges.
 
         The tasks are read first, the newest of them: what is written into blocks in between is seen twice, not never.
         """
-        union = {"coll": BLOCKS, "pipeline": [{"$match": _in(ranges)}, {"$project": {"v": 0}}]}
+        union = {"coll": BLOCKS, "pipeline": [{"$match": _in(ranges)}, {"$project": VERSION}]}
         cursor = await self._tasks.aggregate([*_waiting(DESCENDING, limit), {"$unionWith": union}], batchSize=_MANY)
         found = await cursor.to_list()
         blocks = [document for document in found if isinstance(document["_id"], str)]
-        return [_entry(document) for document in found[: len(found) - len(blocks)]], blocks
+        entries = [_entry(document) for document in found[: len(found) - len(blocks)]]
+        return entries, await self._kept.of(blocks)
 
     @translated()
-    async def blocks(self, ranges: Iterable[Range]) -> list[dict[str, Any]]:
+    async def blocks(self, ranges: Iterable[Range]) -> list[Block]:
         """Return the blocks whose ids are in one of these ranges."""
-        return list(await self._blocks.find(_in(ranges), {"v": 0}).to_list())
+        return await self._kept.of(await self._blocks.find(_in(ranges), VERSION).to_list())
 
     @translated()
     async def texts(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
@@ -132,7 +134,7 @@ def _write(
     """Return a write that fails when another process changed the block after it was read."""
     content = changed(block, values)
     if block is None:
-        return InsertOne({"_id": identifier, "v": 1, **content})
+        return InsertOne({"_id": identifier, "v": first_version(), **content})
     return ReplaceOne({"_id": identifier, "v": block["v"]}, {"v": block["v"] + 1, **content})
 
 

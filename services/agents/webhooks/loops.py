@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from services.agents.webhooks.store.endpoints import EndpointStore
 
 _BATCH = 8
+# With the last attempt, which may begin just before, still well within the hold.
+_TURN = HOLD / 6
 _BROKEN_REST = timedelta(seconds=60)
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +51,8 @@ class Sender:
         jitter: stretches the pauses between attempts.
         tick_seconds: how often to look without being woken.
         concurrency: the most endpoints at once: so many that some that hang take the place of no other.
-        share: the most of them that may be of one operator, however many of its endpoints hang.
+        share: the most of them that may be of one operator, and never more than are free. So there is a place for an
+            operator that has none, however many endpoints of others hang.
     """
 
     def __init__(
@@ -107,7 +110,8 @@ class Sender:
         """Take on endpoints that have something due, as many as there is room for; returns how many."""
         begun = 0
         while len(self._serving) < self._concurrency:
-            sated = [operator_id for operator_id, count in self._of_operator.items() if count >= self._share]
+            most = min(self._share, self._concurrency - len(self._serving))
+            sated = [operator_id for operator_id, count in self._of_operator.items() if count >= most]
             endpoint = await self._endpoints.claim(self._clock.now(), sated)
             if endpoint is None:
                 break
@@ -127,9 +131,7 @@ class Sender:
 
     async def _serve(self, endpoint: Endpoint) -> None:
         try:
-            came = await self._send(endpoint)
-            if came is not None:
-                await self._finish(endpoint, came)
+            await self._finish(endpoint, await self._send(endpoint))
         except asyncio.CancelledError:
             with contextlib.suppress(Unavailable):
                 await self._endpoints.let_go(endpoint)
@@ -141,19 +143,15 @@ class Sender:
             with contextlib.suppress(Unavailable):
                 await self._endpoints.let_go(endpoint, self._clock.now() + _BROKEN_REST)
 
-    async def _send(self, endpoint: Endpoint) -> Round | None:
-        """Send some of what is due, up to the first failure; None when the endpoint was lost."""
-        came, held_until = Round(), self._clock.now() + HOLD
+    async def _send(self, endpoint: Endpoint) -> Round:
+        """Send some of what is due, up to the first failure, or until others have waited long enough."""
+        came, ends_at = Round(), self._clock.now() + _TURN
         for delivery in await self._deliveries.due(endpoint.webhook_id, self._clock.now(), _BATCH):
-            if held_until - self._clock.now() < HOLD / 2:
-                held_until = self._clock.now() + HOLD
-                if not await self._endpoints.hold_on(endpoint, self._clock.now()):
-                    return None
             result = await self._attempt(endpoint, delivery, came)
             if result is None:
                 break
             came = result
-            if came.failed:
+            if came.failed or self._clock.now() >= ends_at:
                 break
         return came
 
@@ -191,6 +189,8 @@ class Sender:
         bell: int | None = endpoint.bell
         while bell is not None:
             due_at: datetime | None = await self._deliveries.next_due(endpoint.webhook_id) if active else None
-            if await self._endpoints.release(endpoint, bell, due_at, busy_until):
+            # Not before now: who had a turn stands behind those who have waited meanwhile.
+            next_at = None if due_at is None else max(due_at, self._clock.now())
+            if await self._endpoints.release(endpoint, bell, next_at, busy_until):
                 return
             bell = await self._endpoints.bell(endpoint)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
 
 HOLD = timedelta(seconds=30)
-"""How long a sender may hold an endpoint without a sign of life; longer than any attempt."""
+"""How long a sender may hold an endpoint; longer than a turn with an attempt that hangs at its end."""
 
 
 class EndpointStore:
@@ -64,12 +64,6 @@ class EndpointStore:
             wanted, {"due_at": True, "busy_until": True}, sort=[("due_at", ASCENDING)]
         )
         return None if document is None else max(document["due_at"], document["busy_until"])
-
-    @translated()
-    async def hold_on(self, endpoint: Endpoint, now: datetime) -> bool:
-        """Hold an endpoint longer; False when it was lost."""
-        held = {"_id": endpoint.webhook_id, "lease": endpoint.lease}
-        return bool((await self._webhooks.update_one(held, {"$set": {"busy_until": now + HOLD}})).matched_count)
 
     @translated()
     async def bell(self, endpoint: Endpoint) -> int | None:

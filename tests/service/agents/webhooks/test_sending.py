@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 from datetime import timedelta
@@ -206,57 +205,3 @@ async def test_ten_failures_in_a_row_switch_a_webhook_off(hooks: WebhookPlatform
     assert (rotated.webhook.is_active, rotated.webhook.failure_count) == (True, 0)
     await hooks.send()
     assert len({call.id for call in receiver.calls}) == 30
-
-
-async def test_one_after_the_other_to_one_endpoint_and_many_endpoints_at_once(
-    hooks: WebhookPlatform, receiver: Receiver
-) -> None:
-    slow = await hooks.create(receiver.answering(hang, path="slow"))
-    for number in range(2, 12):
-        await hooks.create(receiver.answering(200, path=str(number)), caller=agent(number))
-    for _ in range(5):
-        await hooks.happens("task.created")
-    sending = asyncio.create_task(hooks.send())
-    # The others get all of theirs while the slow one still holds its first.
-    for number in range(2, 12):
-        assert len({call.id for call in await receiver.has(5, str(number))}) == 5
-    assert len(receiver.at("slow")) == 1
-    await hooks.happens("task.created")
-    again = asyncio.create_task(hooks.send())
-    await receiver.has(6, "2")
-    assert len(receiver.at("slow")) == 1
-    receiver.released.set()
-    await asyncio.gather(sending, again)
-    assert len(receiver.at("slow")) == 6
-    assert len(await hooks.deliveries(slow.webhook.id, state=DELIVERED)) == 6
-
-
-async def test_an_operator_whose_endpoints_all_hang_delays_no_other(hooks: WebhookPlatform, receiver: Receiver) -> None:
-    for number in range(1, 6):
-        await hooks.create(receiver.answering(hang, path=f"slow-{number}"), caller=agent(number, operator_id=1))
-    await hooks.happens("task.created")
-    sender = hooks.new_sender(hooks.clock, concurrency=4, share=3)
-    sending = asyncio.create_task(sender.work_off())
-    for number in range(1, 4):
-        await receiver.has(1, f"slow-{number}")
-    await hooks.create(receiver.answering(200, path="quick"), caller=agent(9, operator_id=2))
-    await hooks.happens("task.created")
-    sender.wake()
-    again = asyncio.create_task(sender.work_off())
-    await receiver.has(1, "quick")
-    assert [len(receiver.at(f"slow-{number}")) for number in range(1, 6)] == [1, 1, 1, 0, 0]
-    receiver.released.set()
-    await asyncio.gather(sending, again)
-    assert [len(receiver.at(f"slow-{number}")) for number in range(1, 6)] == [2] * 5
-
-
-async def test_one_endpoint_is_never_asked_twice_at_once(hooks: WebhookPlatform, receiver: Receiver) -> None:
-    senders = [hooks.new_sender(hooks.clock) for _ in range(6)]
-    made = await hooks.create(receiver.answering(200))
-    for _ in range(60):
-        await hooks.happens("claim.rejected", **CLAIM)
-    await asyncio.gather(*(sender.work_off() for sender in senders))
-    await hooks.send()
-    assert receiver.most_busy == 1
-    assert len(receiver.calls) == len({call.id for call in receiver.calls}) == 60
-    assert len(await hooks.deliveries(made.webhook.id, state=DELIVERED, limit=100)) == 60

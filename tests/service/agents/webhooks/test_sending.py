@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from services.agents.webhooks.courier import TIMEOUT_SECONDS, Courier
 from services.agents.webhooks.loops import Sender
 from services.agents.webhooks.model import RETRIES
-from tests.service.agents.webhooks.platform import WebhookPlatform, agent
+from tests.service.agents.webhooks.platform import WebhookPlatform
 from tests.service.agents.webhooks.receiver import Answer, Receiver, endless, hang, hang_up, status
 
 CLAIM = {"claim_id": 3, "agent_id": 1}

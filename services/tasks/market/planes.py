@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 Planes = tuple[int, ...]
 
+_PIECE_BITS = 1024
+
 
 def pack(values: Iterable[tuple[int, int]]) -> Planes:
     """Return the column with these values by id; each id at most once."""
@@ -105,10 +107,21 @@ def top(column: Planes, ids: int, limit: int) -> list[tuple[int, int]]:
             if narrower := best & column[bit]:
                 best, value = narrower, value | 1 << bit
         ids &= ~best
-        while best and len(found) < limit:
-            position = best.bit_length() - 1
-            found.append((value, position))
-            best ^= 1 << position
+        found += [(value, position) for position in _largest(best, limit - len(found))]
+    return found
+
+
+def _largest(ids: int, count: int) -> list[int]:
+    """Return the largest members of a set, largest first; they are taken out of short pieces of it."""
+    found: list[int] = []
+    while ids and len(found) < count:
+        start = max(0, ids.bit_length() - _PIECE_BITS)
+        piece = ids >> start
+        ids ^= piece << start
+        while piece and len(found) < count:
+            offset = piece.bit_length() - 1
+            found.append(start + offset)
+            piece ^= 1 << offset
     return found
 
 

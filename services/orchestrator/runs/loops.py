@@ -97,7 +97,7 @@ class Caretaker:
         run = await self._access.find(run_id)
         if run is None:
             return
-        await self._chores.carry_out(run)
+        await self._chores.carry_out(run, surely=True)
         if run.is_over:
             return
         queued = {step.id for step in run.steps if step.state == "queued"}

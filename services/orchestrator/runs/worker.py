@@ -56,7 +56,8 @@ class Worker:
         self._holder = holder
         self._slots = slots
         self._look_seconds = look_seconds
-        self._share = FairShare()
+        # What an operator can miss while its own steps are under way: as many as there are places.
+        self._share = FairShare(credit=slots)
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = 0

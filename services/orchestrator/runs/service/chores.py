@@ -6,6 +6,7 @@ twice without harm.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ REMOTE_LEASE = timedelta(seconds=300)
 _MAX_ATTEMPTS = 100
 # What a registered agent can be told, about.
 _REMOTE_TOKENS = 32_000
+_MAX_REMEMBERED = 4096
 _log = structlog.get_logger(__name__)
 
 
@@ -61,13 +63,15 @@ class Chores:
         self._ledger = ledger
         self._threads = threads
         self._bells: list[Callable[[Run, int], None]] = []
+        # Items that were put on their queues from here: while other steps of a run end, they need not be again.
+        self._queued: OrderedDict[str, None] = OrderedDict()
 
     def on_queued(self, bell: Callable[[Run, int], None]) -> None:
         """Call `bell` with a run and how many of its steps can be taken now; it must be quick and not raise."""
         self._bells.append(bell)
 
-    async def carry_out(self, run: Run) -> Run:
-        """Do what is to be done.
+    async def carry_out(self, run: Run, *, surely: bool = False) -> Run:
+        """Do what is to be done; `surely` puts also those steps on their queues that were put there from here.
 
         Raises:
             Unavailable: a service does not answer; a loop tries again.
@@ -78,7 +82,7 @@ class Chores:
             await self.abandon(run.id)
             return run
         if not run.is_over:
-            await self._enqueue(run)
+            await self._enqueue(run, surely=surely)
             return run
         return await self._close(run)
 
@@ -117,9 +121,12 @@ class Chores:
             await self._ledger.settle(run)
         await self._ledger.uncount(run)
 
-    async def _enqueue(self, run: Run) -> None:
-        steps = [step for step in run.steps if step.state == QUEUED]
+    async def _enqueue(self, run: Run, *, surely: bool) -> None:
+        steps = [step for step in run.steps if step.state == QUEUED and (surely or step.item_id not in self._queued)]
         await self._work.enqueue([_item(run, step) for step in steps])
+        self._queued.update((step.item_id, None) for step in steps)
+        while len(self._queued) > _MAX_REMEMBERED:
+            self._queued.popitem(last=False)
         count = sum(not step.agent_id for step in steps)
         for bell in self._bells if count else ():
             bell(run, count)

@@ -2,7 +2,10 @@
 
 Operators with work are served in the order of their virtual time, which grows by one over their weight with every step
 (start-time fair queueing, Goyal, Vin and Cheng 1996): an operator with a thousand runs and one with ten get the same,
-or as much more as the plan weighs. Who comes back after a pause gets no credit for it.
+or as much more as the plan weighs.
+
+A run has moments in which none of its steps can be taken: they are all under way, and the next one needs their answers.
+What its operator misses meanwhile it gets afterwards, up to a number of steps; a longer pause gives no more credit.
 """
 
 from __future__ import annotations
@@ -21,16 +24,21 @@ class Demand(msgspec.Struct, frozen=True):
 class _Account:
     __slots__ = ("steps", "time", "weight")
 
-    def __init__(self, time: float) -> None:
-        self.time = time
+    def __init__(self) -> None:
+        self.time = 0.0
         self.steps = 0
         self.weight = 1
 
 
 class FairShare:
-    """Knows who waits, and who is next."""
+    """Knows who waits, and who is next.
 
-    def __init__(self) -> None:
+    Args:
+        credit: how many steps an operator that comes back may take before others have their turn.
+    """
+
+    def __init__(self, credit: int = 0) -> None:
+        self._credit = credit
         self._accounts: dict[int, _Account] = {}
         self._now = 0.0
 
@@ -51,7 +59,7 @@ class FairShare:
         for demand in demands:
             self._account(demand).steps = demand.steps
         self._accounts = {
-            number: each for number, each in self._accounts.items() if each.steps or each.time > self._now
+            number: each for number, each in self._accounts.items() if each.steps or each.time > self._floor(each)
         }
 
     def next(self) -> int | None:
@@ -72,10 +80,12 @@ class FairShare:
         account.steps = max(0, account.steps - (steps or known))
 
     def _account(self, demand: Demand) -> _Account:
-        account = self._accounts.get(demand.operator_id)
-        if account is None:
-            account = self._accounts[demand.operator_id] = _Account(self._now)
-        if not account.steps:
-            account.time = max(account.time, self._now)
+        account = self._accounts.setdefault(demand.operator_id, _Account())
         account.weight = demand.weight or account.weight
+        if not account.steps:
+            account.time = max(account.time, self._floor(account))
         return account
+
+    def _floor(self, account: _Account) -> float:
+        """Return how far an operator without waiting steps may lag behind those who are served."""
+        return self._now - self._credit / account.weight

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform
 
 
@@ -23,3 +26,17 @@ async def test_run_asks_agents_and_gives_one_answer(platform: RunsPlatform, cust
     assert [step.role for step in run.steps if step.role] == ["Researcher", "Analyst", "Skeptic", "Pragmatist"]
     assert run.result == run.steps[-1].result != ""
     assert all(f"Question {number + 1}" in run.steps[number + 1].question for number in range(4))
+
+
+async def test_each_step_is_put_on_its_queue_once(platform: RunsPlatform, customer: Caller) -> None:
+    """Also when agents answer while others still wait for a worker."""
+    runs, queued = platform.runs_app.runs, list[int]()
+    await platform.runs_app.lay_down()
+    runs.chores.on_queued(lambda run, steps: queued.append(steps) if run.operator_id == customer.operator_id else None)
+    working = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, runs.holder, slots=1).run())
+
+    run = await platform.run(customer)
+
+    assert (run.status, queued) == (pb.RUN_STATUS_COMPLETED, [1, 4, 1, 1])
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

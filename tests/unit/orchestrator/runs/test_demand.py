@@ -43,6 +43,30 @@ def test_pause_gives_no_credit() -> None:
     assert abs(served[1] - served[2]) <= 1
 
 
+def test_short_pauses_between_the_stages_of_a_run_cost_no_turns() -> None:
+    """One has ten steps at a time and pauses until the next ten can be taken; the other always has some."""
+    share = FairShare(credit=32)
+    share.set([Demand(1, 1000)])
+    _serve(share, 32)
+    served: Counter[int] = Counter()
+    for _ in range(4):
+        share.add(Demand(2, 10))
+        served += _serve(share, 10)
+        served += _serve(share, 10)
+
+    assert served[2] == 40
+
+
+def test_credit_for_a_pause_is_limited() -> None:
+    share = FairShare(credit=32)
+    share.set([Demand(1, 10_000, 4)])
+    _serve(share, 5000)
+    share.add(Demand(2, 1000, 4))
+
+    assert abs(_serve(share, 32)[2] - 32) <= 1
+    assert abs(_serve(share, 100)[2] - 50) <= 1
+
+
 def test_debt_is_not_forgotten_by_a_look() -> None:
     share = FairShare()
     share.set([Demand(1, 10), Demand(2, 10)])

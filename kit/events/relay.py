@@ -8,12 +8,14 @@ most one batch, and leaves out the changes that are stored already, so that no n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from bson import decode
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
@@ -22,10 +24,14 @@ from kit.clock import Clock
 from kit.errors import Unavailable
 from kit.events.feed import Feed, FeedClosed, HistoryLost, open_feed
 from kit.events.frames import RAW, change_bytes
+from kit.events.model import Event, event_of
 from kit.events.recovery import Recovery
-from kit.events.store import Collision, EventStore, Position
+from kit.events.store import AWARE, Collision, EventStore, Position
 from kit.leadership import Leadership
 from kit.mongo import translated
+
+if TYPE_CHECKING:
+    from kit.events.tail import EventTail
 
 RETENTION = timedelta(days=7)
 _TRIM_SECONDS = 60.0
@@ -50,6 +56,7 @@ class EventRelay:
         await_seconds: how long one request waits for changes; new ones are delivered at once.
         checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
+        tail: the tail of this process, which gets from here what it would otherwise read again.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class EventRelay:
         await_seconds: float = 10.0,
         checkpoint_seconds: float = 60.0,
         on_batch: Callable[[int], None] = lambda _: None,
+        tail: EventTail | None = None,
     ) -> None:
         self._database = database
         self._store = EventStore(database)
@@ -78,6 +86,7 @@ class EventRelay:
         self._await_seconds = await_seconds
         self._checkpoint_seconds = checkpoint_seconds
         self._on_batch = on_batch
+        self._tail = tail
 
     async def prepare(self) -> None:
         """Create the indexes and, at the first start, store the place that history begins from.
@@ -134,9 +143,10 @@ class EventRelay:
         async with open_feed(
             self._database, None, pipeline, RAW, await_seconds=self._await_seconds, max_batch=self._max_batch
         ) as feed:
-            await self._copy(feed, seq)
+            with _Telling(self._tail) as telling:
+                await self._copy(feed, seq, telling)
 
-    async def _copy(self, feed: Feed[RawBSONDocument], seq: int) -> None:
+    async def _copy(self, feed: Feed[RawBSONDocument], seq: int, telling: _Telling) -> None:
         # What a predecessor stored comes first in the stream; after a batch without any of it there is no more.
         careful = True
         checkpoint_at = time.monotonic() + self._checkpoint_seconds
@@ -151,6 +161,7 @@ class EventRelay:
             if changes:
                 async with asyncio.timeout(_WRITE_SECONDS):
                     seq = await self._store.append(seq, changes, self._clock.now(), batch.token.raw)
+                telling.tell(seq, changes)
                 self._on_batch(len(changes))
                 # The first change after a pause travels at once; a stream of them travels in fuller, cheaper batches.
                 await asyncio.sleep(max(0.0, self._pace_seconds - (time.monotonic() - came_at)))
@@ -173,6 +184,31 @@ class EventRelay:
                 _log.warning("old events could not be removed", error=repr(error))
             if removed < _TRIM_BATCH:
                 await asyncio.sleep(_TRIM_SECONDS)
+
+
+class _Telling:
+    """Tells the tail of this process what is stored, from the first batch on: then all before it is committed too."""
+
+    def __init__(self, tail: EventTail | None) -> None:
+        self._tail = tail
+        self._publish: Callable[[Event], None] | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> _Telling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def tell(self, newest: int, changes: Sequence[bytes | memoryview]) -> None:
+        """Publish changes that are stored; `newest` is the number of the last one."""
+        if self._tail is None:
+            return
+        if self._publish is None:
+            self._publish = self._stack.enter_context(self._tail.fed(newest))
+            return
+        for seq, change in enumerate(changes, newest - len(changes) + 1):
+            self._publish(event_of({"_id": seq, "change": decode(change, AWARE)}))
 
 
 def _pipeline(start: Mapping[str, Any], collections: list[str]) -> list[dict[str, Any]]:

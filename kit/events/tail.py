@@ -1,5 +1,7 @@
 """The tail: every process follows `events` once, while somebody subscribes, and fans them out in memory.
 
+The process whose relay leads gets them from the relay, without the way through the database.
+
 A subscriber first opens an inbox, then replays from the store what came before it, then takes from the inbox. A slow
 one loses its inbox when it is full and replays again; so does everyone when the connection breaks. Nothing is lost,
 nothing comes twice, and nothing grows without bound.
@@ -54,6 +56,7 @@ class EventTail:
         self._linger_seconds = linger_seconds
         self._subscribers = 0
         self._following: asyncio.Task[None] | None = None
+        self._fed = False
         self._ending: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.TimerHandle | None = None
         self._fanout: Fanout | None = None
@@ -103,6 +106,26 @@ class EventTail:
                 finally:
                     fanout.forget(inbox)
 
+    @contextlib.contextmanager
+    def fed(self, newest: int) -> Iterator[Callable[[Event], None]]:
+        """Publish what the relay of this process stores, without the way through the database.
+
+        Args:
+            newest: the number of the newest event that is stored, where no failover can take it back.
+
+        Yields:
+            a function that takes the next event as soon as it is stored in the same way.
+        """
+        self._fed = True
+        self._stop()
+        try:
+            with self._publishing(Fanout(newest)) as fanout:
+                yield fanout.publish
+        finally:
+            self._fed = False
+            if self._subscribers:
+                self._start()
+
     def end(self) -> None:
         """End every subscription, after what it has in hand: the process is about to stop."""
         self._ended = True
@@ -145,14 +168,17 @@ class EventTail:
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
-        if self._following is None:
-            self._following = asyncio.create_task(self._follow())
+        self._start()
         try:
             yield
         finally:
             self._subscribers -= 1
             if not self._subscribers:
                 self._leaving = asyncio.get_running_loop().call_later(self._linger_seconds, self._stop)
+
+    def _start(self) -> None:
+        if self._following is None and not self._fed:
+            self._following = asyncio.create_task(self._follow())
 
     def _stop(self) -> None:
         task, self._following = self._following, None
@@ -171,16 +197,20 @@ class EventTail:
 
     async def _connection(self) -> None:
         async with open_feed(self._database, EVENTS, _PIPELINE, AWARE, max_batch=_MAX_BATCH) as feed:
-            fanout = Fanout(await self._store.newest_committed(feed.session))
-            self._fanout = fanout
-            self._connected.set()
-            try:
+            with self._publishing(Fanout(await self._store.newest_committed(feed.session))) as fanout:
                 await _pump(feed, fanout)
-            finally:
-                if self._fanout is fanout:
-                    self._fanout = None
-                    self._connected.clear()
-                fanout.close()
+
+    @contextlib.contextmanager
+    def _publishing(self, fanout: Fanout) -> Iterator[Fanout]:
+        self._fanout = fanout
+        self._connected.set()
+        try:
+            yield fanout
+        finally:
+            if self._fanout is fanout:
+                self._fanout = None
+                self._connected.clear()
+            fanout.close()
 
     async def _patiently(self, read: Callable[[], Awaitable[_Read]]) -> _Read:
         """Read from the store, again and again while MongoDB cannot be reached."""

@@ -62,7 +62,8 @@ class OrchestratorApp:
             self.files.service,
         )
         leadership = self._leadership("relay")
-        self.relay = EventRelay(resources.database("orchestrator"), [RUNS, DELTAS], leadership, resources.clock)
+        database, tail = resources.database("orchestrator"), self.runs.tail
+        self.relay = EventRelay(database, [RUNS, DELTAS], leadership, resources.clock, tail=tail)
         self._background, self._working = Background(), Background()
 
     def register(self, server: Any) -> None:

@@ -81,7 +81,8 @@ class TasksApp:
         self.metrics = WorkMetrics(resources.registry, self.changes, queries, clock)
         self.market = MarketParts(resources)
         self.tail = EventTail(database)
-        self.relay = EventRelay(database, [COLLECTION, MARKET_TASKS], self._leadership("relay"), clock)
+        sources = [COLLECTION, MARKET_TASKS]
+        self.relay = EventRelay(database, sources, self._leadership("relay"), clock, tail=self.tail)
         self.reaper = Reaper(self.work_store, self.leaser, self.access.reaper_interval, clock)
         self.remover = Remover(self.projects)
         self._background = Background()

@@ -40,6 +40,7 @@ BY_REASON: Mapping[str, Refusal] = {
     "UPLOAD_EXPIRED": Refusal(409, "The upload took too long"),
     "KEY_NOT_FOUND": Refusal(404, "Key not found"),
     "QUOTA_EXCEEDED": Refusal(429, QUOTA_OTHER),
+    "ATTACHMENTS_NOT_FOUND": Refusal(400, "", "INVALID_REQUEST"),
     "MODEL_UNKNOWN": Refusal(400, 'model "{model}" is not available'),
     "MODEL_NOT_IN_PLAN": Refusal(403, 'model "{model}" requires a Pro or Super subscription'),
     "MODEL_UNAVAILABLE": Refusal(503, "The model cannot be reached now"),

@@ -13,6 +13,8 @@ DEFAULT_PURPOSE = "assistants"
 ATTACHMENT_PURPOSE = "attachment"
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 ATTACHMENT_LIFE = timedelta(days=3)
+# How long an attachment waits for the run that it is to go with.
+ATTACHMENT_WAIT = timedelta(minutes=10)
 FILES, IMAGES, ARTIFACTS, PENDING = "files", "images", "generated_artifacts", "pending_uploads"
 # What an operator's storage is made of, in this order.
 CATEGORIES = {FILES: "Files", IMAGES: "Images", ARTIFACTS: "Generated artifacts", PENDING: "Pending uploads"}

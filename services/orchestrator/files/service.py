@@ -18,6 +18,8 @@ from services.orchestrator.files.errors import (
     UploadExpired,
 )
 from services.orchestrator.files.model import (
+    ATTACHMENT_PURPOSE,
+    ATTACHMENT_WAIT,
     DEFAULT_PURPOSE,
     File,
     NewFile,
@@ -88,6 +90,24 @@ class FileService:
                 return file
         except TimeoutError:
             raise UploadExpired from None
+
+    async def attach(self, caller: Caller, filename: str, mime_type: str, content: bytes) -> str:
+        """Store a file that goes with one run; returns its id.
+
+        Raises:
+            As `upload`.
+        """
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield content
+
+        return (await self.upload(caller, NewFile(filename, ATTACHMENT_PURPOSE, mime_type), chunks())).id
+
+    async def attached(self, operator_id: int, file_ids: Sequence[str]) -> Sequence[str]:
+        """Return those of an operator's files that were stored to go with a run, a short while ago."""
+        found = [await self._store.find(operator_id, file_id) for file_id in dict.fromkeys(file_ids)]
+        since = self._clock.now() - ATTACHMENT_WAIT
+        return [file.id for file in found if file and file.purpose == ATTACHMENT_PURPOSE and file.created_at >= since]
 
     async def list(self, caller: Caller, limit: int, offset: int) -> tuple[Sequence[File], int]:
         """Return a page of the caller's files, newest first, and how many there are."""

@@ -10,7 +10,7 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 from kit.timestamps import to_timestamp
 from services.orchestrator.runs import model
 from services.orchestrator.runs.model import Run, Step
-from services.orchestrator.runs.service.starting import NewRun
+from services.orchestrator.runs.service.starting import Attachment, NewRun
 from services.orchestrator.runs.service.watching import Moment
 
 _STATUSES = {
@@ -51,6 +51,8 @@ def from_start(request: pb.StartRunRequest) -> NewRun:
         role_models=dict(request.role_models),
         agent_ids=tuple(request.agent_ids),
         file_ids=tuple(request.file_ids),
+        attachments=tuple(Attachment(each.filename, each.mime_type, each.content) for each in request.attachments),
+        attachment_ids=tuple(request.attachment_ids),
         thread_id=request.thread_id,
         options_json=request.options_json,
     )

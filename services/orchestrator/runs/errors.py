@@ -32,6 +32,11 @@ def model_not_in_plan(model_id: str) -> PermissionDenied:
     return PermissionDenied("MODEL_NOT_IN_PLAN", message, metadata={"model": model_id})
 
 
+def attachments_not_found() -> InvalidInput:
+    """None of the attachments is there, or they waited for too long."""
+    return InvalidInput("ATTACHMENTS_NOT_FOUND", "None of the provided attachments could be resolved")
+
+
 def model_unknown(model_id: str) -> InvalidInput:
     """There is no such model."""
     return InvalidInput("MODEL_UNKNOWN", f'There is no model "{model_id}"', metadata={"model": model_id})

@@ -172,6 +172,20 @@ async def test_attachments_go_with_a_run(runner: Runner, bystander: Runner, path
     refused(reply, 400, "VALIDATION_FAILED")
 
 
+async def test_a_repeated_run_with_attachments_is_the_same_run(runner: Runner) -> None:
+    text = base64.b64encode(b"The password is swordfish.").decode()
+    stored = good(await runner.upload(b"another", path="/api/v1/attachments/upload"))["id"]
+    for files in ({"attachments": [{"data": text}]}, {"attachment_ids": [stored]}):
+        body = {"prompt": "What is it?", "options": MOCK, **files}
+        key = {"Idempotency-Key": f"key-{next(iter(files))}"}
+        first, again = [await runner.send("POST", "/api/developer/run", json=body, headers=key) for _ in range(2)]
+        assert good(again) == good(first)
+        assert "Idempotency-Replayed" not in first.headers
+        assert again.headers["Idempotency-Replayed"] == "true"
+        other = {**body, "attachments": [{"data": "AAAA"}]}
+        refused(await runner.send("POST", "/api/developer/run", json=other, headers=key), 422, "IDEMPOTENCY_KEY_REUSED")
+
+
 async def test_attachments_within_the_body(runner: Runner) -> None:
     text = base64.b64encode(b"The password is swordfish.").decode()
     held = [{"data": text, "mime_type": "text/plain", "name": "a.txt"}, {"data": f"data:text/plain;base64,{text}"}]

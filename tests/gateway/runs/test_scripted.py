@@ -186,14 +186,6 @@ async def test_bytes_are_passed_on_as_they_come_and_refusals_before_they_have(
     assert refused(reply, 401, "UNAUTHORIZED") == "Invalid or expired upload token"
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(590, 200), (610, 400)])
-async def test_attachments_wait_ten_minutes(edge: Site, peers: ScriptedOrchestrator, seconds: int, status: int) -> None:
-    peers.files.stored.created_at.FromSeconds(int(time.time()) - seconds)
-    body = {"prompt": "p", "attachment_ids": ["u:1:00000000-0000-0000-0000-000000000000"]}
-    reply = await ask(edge, "POST", "/api/developer/run", json=body)
-    assert reply.status == status, reply.text
-
-
 async def test_results_that_do_not_fit_into_an_answer(edge: Site, peers: ScriptedOrchestrator) -> None:
     peers.runs.run.status = runs_pb2.RUN_STATUS_COMPLETED
     steps = [runs_pb2.Step(kind=runs_pb2.STEP_KIND_AGENT, result="x" * 1_000_000) for _ in range(4)]

@@ -44,7 +44,7 @@ class Runs:
     async def begin(self, call: Call) -> runs_pb2.Run:
         """Begin the run of a request, and tell what is left of the plan."""
         options.fill(call.message, call.body)
-        call.message.file_ids.extend(await attachments.file_ids(call, call.body))
+        attachments.fill(call, call.message, call.body)
         started: runs_pb2.StartRunResponse = await call.send(call.peers.runs.StartRun, within=_START_SECONDS)
         await self._quotas.refresh(call)
         return started.run

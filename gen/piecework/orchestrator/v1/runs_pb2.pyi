@@ -548,6 +548,8 @@ class StartRunRequest(_message.Message):
     FILE_IDS_FIELD_NUMBER: _builtins.int
     THREAD_ID_FIELD_NUMBER: _builtins.int
     OPTIONS_JSON_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    ATTACHMENT_IDS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What is asked."""
     model_id: _builtins.str
@@ -578,6 +580,14 @@ class StartRunRequest(_message.Message):
     def file_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Files that its agents may read."""
 
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
+        """Files that come with the request, for this run alone."""
+
+    @_builtins.property
+    def attachment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files of the purpose `attachment` that were stored for this run, within the last 10 minutes; others are left out."""
+
     def __init__(
         self,
         *,
@@ -593,14 +603,46 @@ class StartRunRequest(_message.Message):
         file_ids: _abc.Iterable[_builtins.str] | None = ...,
         thread_id: _builtins.int = ...,
         options_json: _builtins.str = ...,
+        attachments: _abc.Iterable[Global___Attachment] | None = ...,
+        attachment_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_count", b"agent_count", "agent_ids", b"agent_ids", "budget_credits", b"budget_credits", "file_ids", b"file_ids", "mock", b"mock", "model_id", b"model_id", "options_json", b"options_json", "prompt", b"prompt", "quick", b"quick", "role_models", b"role_models", "silent", b"silent", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_count", b"agent_count", "agent_ids", b"agent_ids", "attachment_ids", b"attachment_ids", "attachments", b"attachments", "budget_credits", b"budget_credits", "file_ids", b"file_ids", "mock", b"mock", "model_id", b"model_id", "options_json", b"options_json", "prompt", b"prompt", "quick", b"quick", "role_models", b"role_models", "silent", b"silent", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartRunRequest: _TypeAlias = StartRunRequest  # noqa: Y015
+
+@_typing.final
+class Attachment(_message.Message):
+    """A file that comes with a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILENAME_FIELD_NUMBER: _builtins.int
+    MIME_TYPE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    filename: _builtins.str
+    """Name."""
+    mime_type: _builtins.str
+    """What the client says it is."""
+    content: _builtins.bytes
+    """Its bytes."""
+    def __init__(
+        self,
+        *,
+        filename: _builtins.str = ...,
+        mime_type: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "filename", b"filename", "mime_type", b"mime_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attachment: _TypeAlias = Attachment  # noqa: Y015
 
 @_typing.final
 class StartRunResponse(_message.Message):

@@ -87,8 +87,9 @@ class RunServiceServicer:
     def StartRun(self, request, context):
         """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
         PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
-        INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
-        `required`, THREAD_BUSY with `run_id`).
+        INVALID_ARGUMENT (MODEL_UNKNOWN with `model`, ATTACHMENTS_NOT_FOUND when none of `attachment_ids` is there),
+        FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and `required`, THREAD_BUSY with `run_id`), and those of
+        `FileService.UploadFile` for `attachments`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,8 +124,8 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SteerRun(self, request, context):
-        """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
-        synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+        """Says something to a run that is not over: every call of a model that has not been made yet is told of it. A
+        registered agent reads what was said before its step was put on its queue. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,8 +41,9 @@ class RunServiceStub:
     StartRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]
     """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
     PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
-    INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
-    `required`, THREAD_BUSY with `run_id`).
+    INVALID_ARGUMENT (MODEL_UNKNOWN with `model`, ATTACHMENTS_NOT_FOUND when none of `attachment_ids` is there),
+    FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and `required`, THREAD_BUSY with `run_id`), and those of
+    `FileService.UploadFile` for `attachments`.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.GetRunRequest, _runs_pb2.GetRunResponse]
     """Reads a run."""
@@ -53,8 +54,8 @@ class RunServiceStub:
     AnswerApproval: _grpc.UnaryUnaryMultiCallable[_runs_pb2.AnswerApprovalRequest, _runs_pb2.AnswerApprovalResponse]
     """Answers a step that asked for approval. Errors: FAILED_PRECONDITION (NOT_AWAITING_APPROVAL)."""
     SteerRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.SteerRunRequest, _runs_pb2.SteerRunResponse]
-    """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
-    synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+    """Says something to a run that is not over: every call of a model that has not been made yet is told of it. A
+    registered agent reads what was said before its step was put on its queue. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
     """
     WatchRun: _grpc.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
     """Streams what happens in a run: what came after a number first, then live, until the run is over. The first message
@@ -74,8 +75,9 @@ class RunServiceAsyncStub(RunServiceStub):
     StartRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.StartRunRequest, _runs_pb2.StartRunResponse]  # type: ignore[assignment]
     """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
     PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
-    INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
-    `required`, THREAD_BUSY with `run_id`).
+    INVALID_ARGUMENT (MODEL_UNKNOWN with `model`, ATTACHMENTS_NOT_FOUND when none of `attachment_ids` is there),
+    FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and `required`, THREAD_BUSY with `run_id`), and those of
+    `FileService.UploadFile` for `attachments`.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetRunRequest, _runs_pb2.GetRunResponse]  # type: ignore[assignment]
     """Reads a run."""
@@ -86,8 +88,8 @@ class RunServiceAsyncStub(RunServiceStub):
     AnswerApproval: _aio.UnaryUnaryMultiCallable[_runs_pb2.AnswerApprovalRequest, _runs_pb2.AnswerApprovalResponse]  # type: ignore[assignment]
     """Answers a step that asked for approval. Errors: FAILED_PRECONDITION (NOT_AWAITING_APPROVAL)."""
     SteerRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.SteerRunRequest, _runs_pb2.SteerRunResponse]  # type: ignore[assignment]
-    """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
-    synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+    """Says something to a run that is not over: every call of a model that has not been made yet is told of it. A
+    registered agent reads what was said before its step was put on its queue. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
     """
     WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Streams what happens in a run: what came after a number first, then live, until the run is over. The first message
@@ -110,8 +112,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_runs_pb2.StartRunResponse, _abc.Awaitable[_runs_pb2.StartRunResponse]]:
         """Begins a run. Errors: RESOURCE_EXHAUSTED (QUOTA_EXCEEDED with `plan`, `window`, `limit`, `used`, `resets_at`),
         PERMISSION_DENIED (MODEL_NOT_IN_PLAN with `model`), NOT_FOUND (THREAD_NOT_FOUND, FILE_NOT_FOUND),
-        INVALID_ARGUMENT (MODEL_UNKNOWN with `model`), FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and
-        `required`, THREAD_BUSY with `run_id`).
+        INVALID_ARGUMENT (MODEL_UNKNOWN with `model`, ATTACHMENTS_NOT_FOUND when none of `attachment_ids` is there),
+        FAILED_PRECONDITION (INSUFFICIENT_CREDITS with `available` and `required`, THREAD_BUSY with `run_id`), and those of
+        `FileService.UploadFile` for `attachments`.
         """
 
     @_abc_1.abstractmethod
@@ -152,8 +155,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_pb2.SteerRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.SteerRunResponse, _abc.Awaitable[_runs_pb2.SteerRunResponse]]:
-        """Says something to a run that is not over: the steps that have not asked their models yet are told of it, and the
-        synthesis. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
+        """Says something to a run that is not over: every call of a model that has not been made yet is told of it. A
+        registered agent reads what was said before its step was put on its queue. Errors: FAILED_PRECONDITION (NOT_ACTIVE, TOO_MANY_INPUTS with `limit`).
         """
 
     @_abc_1.abstractmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 if TYPE_CHECKING:
+    from kit.caller import Caller
     from services.orchestrator.models.model import ChatMessage, Completion, ModelSpec
     from services.orchestrator.runs.blueprint import RemoteAgent
     from services.orchestrator.runs.model import Run, Turn
@@ -186,6 +187,14 @@ class Files(Protocol):
 
     async def require(self, operator_id: int, file_ids: Sequence[str]) -> None:
         """Check that files are an operator's."""
+        ...
+
+    async def attached(self, operator_id: int, file_ids: Sequence[str]) -> Sequence[str]:
+        """Return those of the files that can go with a run now."""
+        ...
+
+    async def attach(self, caller: Caller, filename: str, mime_type: str, content: bytes) -> str:
+        """Store a file that goes with a run; returns its id."""
         ...
 
     async def texts(self, operator_id: int, file_ids: Sequence[str]) -> Sequence[tuple[str, str]]:

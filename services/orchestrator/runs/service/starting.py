@@ -18,6 +18,7 @@ from kit.ids import new_id
 from services.orchestrator.access import operator_of
 from services.orchestrator.runs.blueprint import MAX_PRIORITY, Blueprint, plan_steps
 from services.orchestrator.runs.errors import (
+    attachments_not_found,
     busy,
     insufficient_credits,
     model_not_in_plan,
@@ -43,6 +44,14 @@ _WEIGHTS = {"free": 1, "pro": 2}
 _LARGEST_WEIGHT = 4
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that comes with the request."""
+
+    filename: str
+    mime_type: str
+    content: bytes
+
+
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for; see the message `StartRunRequest`."""
 
@@ -56,6 +65,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     role_models: dict[str, str] = {}
     agent_ids: tuple[int, ...] = ()
     file_ids: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    attachment_ids: tuple[str, ...] = ()
     thread_id: int = 0
     options_json: str = ""
 
@@ -115,12 +126,13 @@ class StartService:
         Raises:
             Exhausted: QUOTA_EXCEEDED.
             PermissionDenied: MODEL_NOT_IN_PLAN.
-            InvalidInput: MODEL_UNKNOWN.
+            InvalidInput: MODEL_UNKNOWN, ATTACHMENTS_NOT_FOUND, and why an attachment cannot be stored.
             NotFound: THREAD_NOT_FOUND, FILE_NOT_FOUND, AGENT_NOT_FOUND.
             WrongState: INSUFFICIENT_CREDITS, THREAD_BUSY.
             Unavailable: a service does not answer; the run does not begin.
         """
-        draft = await self._draft(operator_of(caller, WRITE), new, key)
+        operator_id = operator_of(caller, WRITE)
+        draft = await self._draft(operator_id, await self._with_attachments(caller, operator_id, new), key)
         run = await self._inserted(draft)
         if run is draft:
             self._access.remember(run)
@@ -136,6 +148,14 @@ class StartService:
             await self._chores.abandon_soon(run.id)
             raise
         return await self._chores.carry_out_soon(begun)
+
+    async def _with_attachments(self, caller: Caller, operator_id: int, new: NewRun) -> NewRun:
+        """Return what is asked for with all its files, those stored first that came with the request."""
+        found = await self._files.attached(operator_id, new.attachment_ids)
+        if new.attachment_ids and not found:
+            raise attachments_not_found()
+        stored = [await self._files.attach(caller, *msgspec.structs.astuple(each)) for each in new.attachments]
+        return replace(new, file_ids=(*new.file_ids, *found, *stored))
 
     async def _inserted(self, draft: Run) -> Run:
         """Store a run, or return the one that the same request has made before.

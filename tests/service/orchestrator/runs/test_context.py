@@ -9,7 +9,7 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 from piecework.orchestrator.v1 import threads_pb2
 
 from kit.caller import Caller
-from kit.errors import NotFound, WrongState
+from kit.errors import InvalidInput, NotFound, WrongState
 from tests.service.hosting import refused
 from tests.service.orchestrator.files.samples import bomb
 from tests.service.orchestrator.platform import RunsPlatform
@@ -147,3 +147,17 @@ async def test_tools_are_used_five_times_at_most(platform: RunsPlatform, custome
     assert (run.status, run.result) == (pb.RUN_STATUS_FAILED, "")
     assert len(run.steps[0].tool_calls) == 5
     assert run.warnings == ["Researcher 1 failed: The model asked for tools again after 5 of them, and gave no answer"]
+
+
+async def test_attachments_wait_ten_minutes_for_their_run(platform: RunsPlatform, customer: Caller) -> None:
+    files = platform.runs_app.files.service
+    attachment = await files.attach(customer, "a.txt", "text/plain", b"The password is swordfish.")
+    ordinary = await platform.add_file(customer, "b.txt", b"text")
+
+    platform.pass_time(minutes=9)
+    run = await platform.start_run(customer, quick=True, mock=True, attachment_ids=[attachment, ordinary, "gone"])
+    assert list(run.file_ids) == [attachment]
+
+    platform.pass_time(minutes=2)
+    with refused("ATTACHMENTS_NOT_FOUND", InvalidInput):
+        await platform.start_run(customer, quick=True, mock=True, attachment_ids=[attachment])

@@ -51,6 +51,6 @@ async def test_who_has_few_runs_gets_every_other_step_beside_many(platform: Runs
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     places = [place for place, run_id in enumerate(rota.runs, 1) if run_id in ours]
-    # In turns, up to as many steps as are under way at once; a crowd that was there before waits, but not for all of it.
+    # In turns, give or take what is under way at once: who comes later neither waits for all others nor goes first.
     assert len(places) == _FEW
     assert abs(places[-1] - 2 * _FEW) <= _SLOTS, places

@@ -42,6 +42,12 @@ def last_resort(run: Run, step: Step) -> int:
     return 0 if step.cost else room(run)
 
 
+def may_fit(run: Run, step: Step, amount: int) -> bool:
+    """Tell whether a call that has no room now would fit if other steps gave back what they have set aside."""
+    freed = run.with_steps([msgspec.structs.replace(each, reserved=0) for each in run.steps if each.id != step.id])
+    return freed.reserved < run.reserved and amount <= max(allowance(freed, step), last_resort(freed, step))
+
+
 def reserve(run: Run, step: Step, amount: int) -> Run:
     """Set credits aside for a call of a step.
 

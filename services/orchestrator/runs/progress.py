@@ -34,6 +34,8 @@ from services.orchestrator.runs.model import (
 
 _MAX_ERROR = 500
 _MS = timedelta(milliseconds=1)
+# About as long as a short call takes, whose room another one waits for.
+_FIRST_ROOM_WAIT, _LONGEST_ROOM_WAIT = timedelta(seconds=0.5), timedelta(seconds=30)
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -119,6 +121,21 @@ def put_back(
         attempts=step.attempts if counts else step.attempts - 1,
     )
     return run.with_steps([waiting])
+
+
+def make_way(run: Run, hold: Hold, turns: tuple[Turn, ...], now: datetime) -> tuple[Run, timedelta] | None:
+    """Let a step wait until other calls have given back what they set aside; also returns how long until it looks.
+
+    What it and its model have said stays. The longer it has waited, the less often it looks: an item cannot be handed
+    out any number of times.
+    """
+    step = held(run, hold)
+    if step is None:
+        return None
+    wait = min(max((now - (step.started_at or now)) / 4, _FIRST_ROOM_WAIT), _LONGEST_ROOM_WAIT)
+    waiting = run.with_steps([replace(step, turns=turns)])
+    after = put_back(waiting, hold, "", Usage(), now, wait, counts=False)
+    return None if after is None else (after, wait)
 
 
 def exhaust(run: Run, hold: Hold, usage: Usage, now: datetime) -> Run | None:

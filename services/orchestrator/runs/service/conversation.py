@@ -16,7 +16,7 @@ from services.orchestrator.runs.model import AGENT, DECOMPOSE, STEP_SECONDS, Run
 from services.orchestrator.runs.progress import Hold, Usage
 from services.orchestrator.runs.prompts import Context, fenced, messages_for
 from services.orchestrator.runs.service.outcomes import Outcomes
-from services.orchestrator.runs.service.spending import TooLate
+from services.orchestrator.runs.service.spending import NoRoomYet, TooLate
 from services.orchestrator.runs.tools import (
     MAX_RESULT_CHARS,
     MAX_ROUNDS,
@@ -124,6 +124,8 @@ class Conversation:
             await self._talk()
         except TooLate:
             self.outcomes.after = None
+        except NoRoomYet:
+            await self.outcomes.waits_for_room(tuple(self._turns))
         except Exhausted as error:
             if error.reason != "BUDGET_SPENT":
                 raise

@@ -20,7 +20,18 @@ from services.orchestrator.runs.model import (
     ToolCall,
     Turn,
 )
-from services.orchestrator.runs.progress import Hold, Usage, ask, complete, exhaust, fail, note_call, put_back, told
+from services.orchestrator.runs.progress import (
+    Hold,
+    Usage,
+    ask,
+    complete,
+    exhaust,
+    fail,
+    make_way,
+    note_call,
+    put_back,
+    told,
+)
 from services.orchestrator.runs.prompts import read_questions
 
 if TYPE_CHECKING:
@@ -89,6 +100,17 @@ class Outcomes:
         """Write that the budget has no room for a call."""
         now = self._clock.now()
         await self._write("step.failed", lambda run: exhaust(run, self._hold, Usage(), now))
+
+    async def waits_for_room(self, turns: tuple[Turn, ...]) -> None:
+        """Write that the step is tried again when other calls may have given back what they had set aside."""
+        now = self._clock.now()
+
+        def change(run: Run) -> Run | None:
+            made = make_way(run, self._hold, turns, now)
+            self.wait = made[1] if made is not None else None
+            return made[0] if made is not None else None
+
+        await self._write("step.progress", change)
 
     async def used(self, call: ToolCall, usage: Usage) -> Run | None:
         """Write that a tool was used; returns the run after it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.orchestrator.models.model import ChatMessage, Completion
 from services.orchestrator.models.tokens import estimate_input, estimate_tokens
-from services.orchestrator.runs.budget import allowance, last_resort, reserve
+from services.orchestrator.runs.budget import allowance, last_resort, may_fit, reserve
 from services.orchestrator.runs.errors import budget_spent
 from services.orchestrator.runs.model import Run, RunEvent, Step
 from services.orchestrator.runs.progress import Hold, Usage, held
@@ -22,6 +22,10 @@ _LEAST_TOKENS = 64
 
 class TooLate(Exception):
     """The step is somebody else's by now, or not needed any more."""
+
+
+class NoRoomYet(Exception):
+    """Other calls of the run have set aside what this one needs, and will give some of it back."""
 
 
 class Spending:
@@ -46,6 +50,7 @@ class Spending:
 
         Raises:
             Exhausted: BUDGET_SPENT, the budget has no room even for a short answer.
+            NoRoomYet: the budget has room when other calls have ended.
             TooLate: the worker does not have the step any more.
         """
         most = min(MAX_TOKENS, max(_LEAST_TOKENS, self._models.resolve(step.model_id).context_length // 2))
@@ -92,4 +97,6 @@ class Spending:
             tokens = max(_LEAST_TOKENS, tokens // 2)
         if amount <= last_resort(run, step):
             return tokens, amount
+        if may_fit(run, step, amount):
+            raise NoRoomYet
         raise budget_spent(run.limit)

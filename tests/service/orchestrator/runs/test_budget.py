@@ -52,7 +52,8 @@ async def test_budget_is_held_while_the_run_goes_on(platform: RunsPlatform, cust
 async def test_spent_budget_ends_the_run_with_what_it_has(
     platform: RunsPlatform, customer: Caller, budget: int
 ) -> None:
-    run = await platform.run(customer, "Much. [[mock tokens=600]]", budget_credits=budget)
+    begun = await platform.start_run(customer, "Much. [[mock tokens=600]]", budget_credits=budget)
+    run = await platform.patiently(customer, begun.id)
 
     await platform.settled(run.id)
     available, held = await platform.balance(customer.operator_id)
@@ -159,9 +160,9 @@ async def test_key_of_a_run_that_was_given_up_makes_another(platform: RunsPlatfo
 
 
 async def test_many_agents_at_once_keep_to_one_budget(platform: RunsPlatform, customer: Caller) -> None:
-    runs = await asyncio.gather(
-        *(platform.run(customer, "Much. [[mock tokens=900]]", agent_count=16, budget_credits=12) for _ in range(6))
-    )
+    prompt = "Much. [[mock tokens=900]]"
+    begun = [await platform.start_run(customer, prompt, agent_count=16, budget_credits=12) for _ in range(6)]
+    runs = await asyncio.gather(*(platform.patiently(customer, run.id) for run in begun))
 
     for run in runs:
         stored = await platform.settled(run.id)

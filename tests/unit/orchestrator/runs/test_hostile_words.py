@@ -26,11 +26,11 @@ _MOST_SECONDS = 2.0
     ids=["open block", "blank block", "marks", "braces", "nested", "number"],
 )
 def test_answers_are_told_from_wishes_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
 
     wish = read_wish(text, (READ,))
 
-    assert time.perf_counter() - began < _MOST_SECONDS
+    assert time.thread_time() - began < _MOST_SECONDS
     assert wish is None or len(text) - 100 < len(wish.arguments_json) < len(text)
 
 
@@ -56,12 +56,12 @@ def test_wishes_may_be_blocks_of_code(text: str) -> None:
 )
 def test_files_that_look_like_images_for_long_are_text(text: str) -> None:
     sniffer = Sniffer("a.txt", "")
-    began = time.perf_counter()
+    began = time.thread_time()
 
     sniffer.add(text.encode())
 
     assert sniffer.result() == "text/plain"
-    assert time.perf_counter() - began < _MOST_SECONDS
+    assert time.thread_time() - began < _MOST_SECONDS
 
 
 def test_image_after_many_comments_is_one() -> None:

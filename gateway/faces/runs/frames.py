@@ -70,15 +70,19 @@ class RunFrames:
         self._client = client
         self._run = run
         self._known: dict[tuple[str, str], str] = {}
+        self._progress: RunEvent | None = None
 
     def __call__(self, message: runs_pb2.WatchRunResponse) -> bytes:
-        """Return the bytes of a message."""
+        """Return the bytes of a message; none when it tells nothing that the one before it did not."""
         if message.delta:
             return _frame(message.seq, "chunk", self._chunk(message))
         if message.HasField("run"):
             self._run = message.run
             self._complete(message.run)
-            return _frame(message.seq, *self._event(message.type, message.run))
+            name, event = self._event(message.type, message.run)
+            # Steps that are no agents begin without anything to be seen of it.
+            repeated, self._progress = event == self._progress, event
+            return b"" if repeated else _frame(message.seq, name, event)
         # Events that are no longer kept: how the agents stood before is all that is known here.
         return _frame(message.seq, *self._event("run.message", _under_way(self._run)))
 
@@ -110,7 +114,7 @@ class RunFrames:
             **fields,
             agent_statuses=render.agents(run, SHOWN_CHARACTERS),
             tool_usage=render.tools(run) or UNSET,
-            budget_usage=render.budget(run.budget),
+            budget_usage=render.budget(run.budget, over=True),
             conversation_id=str(run.thread_id) if run.thread_id else UNSET,
             trace_id=run.id,
         )

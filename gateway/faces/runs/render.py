@@ -196,13 +196,13 @@ def approval(run: runs_pb2.Run) -> schemas.PendingApproval | UnsetType:
     )
 
 
-def budget(found: runs_pb2.Budget) -> schemas.BudgetUsage:
-    """Return what a run may spend and has spent."""
+def budget(found: runs_pb2.Budget, *, over: bool = False) -> schemas.BudgetUsage:
+    """Return what a run may spend and has spent; when it is `over`, what is set aside goes back and is not told."""
     limit, left = found.limit_credits, found.limit_credits - found.spent_credits
     return schemas.BudgetUsage(
         consumed_usd=found.spent_credits / _CENTS,
         consumed_credits=found.spent_credits,
-        reserved_credits=found.reserved_credits,
+        reserved_credits=0 if over else found.reserved_credits,
         exhausted=found.exhausted,
         initial_usd=limit / _CENTS if limit else UNSET,
         remaining_usd=left / _CENTS if limit else UNSET,

@@ -30,11 +30,46 @@ def event(seq: int, kind: str, run: runs_pb2.Run | None, **more: Any) -> runs_pb
     return runs_pb2.WatchRunResponse(seq=seq, type=kind, run=run, **more)
 
 
+def progress(seq: int, run: runs_pb2.Run) -> runs_pb2.WatchRunResponse:
+    """Return an event that shows something else than the one before it."""
+    told = event(seq, "step.progress", run)
+    told.run.message = f"Event {seq}"
+    return told
+
+
+async def test_what_looks_the_same_is_told_once(edge: Site, peers: ScriptedOrchestrator) -> None:
+    """The joining of answers lies on its queue, and then begins: nothing that is shown has changed."""
+    run = peers.runs.run
+    run.message = "Joining the answers"
+    run.steps.append(step(state=runs_pb2.STEP_STATE_COMPLETED, result="x"))
+    queued = event(1, "step.completed", run, step_id=_STEP)
+    begun = event(2, "step.started", run, step_id="other")
+    run.message = "Checking the answer"
+    checking = event(3, "step.completed", run, step_id="other")
+    run.status = runs_pb2.RUN_STATUS_COMPLETED
+    await peers.runs.tell(queued, begun, checking, event(4, "run.completed", run))
+    async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
+        lines = await reader.read()
+    assert [line.id for line in lines] == ["1", "3", "4"]
+
+
+async def test_the_end_of_a_run_sets_nothing_aside(edge: Site, peers: ScriptedOrchestrator) -> None:
+    """Its workers have not stopped yet, and no event tells of it when they have."""
+    run = peers.runs.run
+    run.status = runs_pb2.RUN_STATUS_CANCELED
+    run.budget.MergeFrom(runs_pb2.Budget(limit_credits=50, spent_credits=2, reserved_credits=7))
+    await peers.runs.tell(event(1, "run.canceled", run))
+    async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
+        (line,) = await reader.read()
+    assert line.data["budget_usage"]["reservedCredits"] == 0
+    assert line.data["budget_usage"]["consumedCredits"] == 2
+
+
 async def test_a_strict_reader_takes_every_line(edge: Site, peers: ScriptedOrchestrator) -> None:
     run = peers.runs.run
     run.steps.append(step(state=runs_pb2.STEP_STATE_RUNNING, question="why?"))
     first = event(1, "run.started", run)
-    progress = event(2, "step.started", run, step_id=_STEP)
+    started = event(2, "step.started", run, step_id=_STEP)
     token = event(3, "step.progress", None, step_id=_STEP, delta="Once upon\ndata: x")
     fleeting = event(0, "step.progress", None, step_id=_STEP, delta="a time")
     run.steps[0].MergeFrom(step(state=runs_pb2.STEP_STATE_COMPLETED, result="x" * 2000))
@@ -44,7 +79,7 @@ async def test_a_strict_reader_takes_every_line(edge: Site, peers: ScriptedOrche
     waits.run.status = runs_pb2.RUN_STATUS_AWAITING_APPROVAL
     run.MergeFrom(runs_pb2.Run(status=runs_pb2.RUN_STATUS_COMPLETED, result="line one\nline two", thread_id=7))
     lost = event(6, "run.message", None)
-    await peers.runs.tell(first, progress, token, fleeting, finished, waits, lost, event(7, "run.completed", run))
+    await peers.runs.tell(first, started, token, fleeting, finished, waits, lost, event(7, "run.completed", run))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
         lines = await reader.read()
     names = ["start", "progress", "chunk", "chunk", "progress", "progress", "progress", "complete"]
@@ -84,7 +119,7 @@ async def test_new_clients_see_every_status(edge: Site, peers: ScriptedOrchestra
 async def test_a_stream_goes_on_when_the_service_is_lost(edge: Site, peers: ScriptedOrchestrator) -> None:
     run = peers.runs.run
     peers.runs.cut_after = 2
-    await peers.runs.tell(*(event(seq, "step.progress", run) for seq in range(1, 5)))
+    await peers.runs.tell(*(progress(seq, run) for seq in range(1, 5)))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:
         for seq in range(1, 5):
             line = await reader.next()
@@ -101,8 +136,7 @@ async def test_a_stream_goes_on_when_the_service_is_lost(edge: Site, peers: Scri
 async def test_a_client_resumes_where_it_left_off(edge: Site, peers: ScriptedOrchestrator) -> None:
     run = peers.runs.run
     run.MergeFrom(runs_pb2.Run(status=runs_pb2.RUN_STATUS_COMPLETED, result="r"))
-    progress = [event(seq, "step.progress", run) for seq in range(1, 4)]
-    await peers.runs.tell(*progress, event(4, "run.completed", run))
+    await peers.runs.tell(*(progress(seq, run) for seq in range(1, 4)), event(4, "run.completed", run))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good", Last_Event_ID="2") as reader:
         assert [line.id for line in await reader.read()] == ["3", "4"]
     reply = await ask(edge, "GET", f"/api/v1/stream/{RUN}", headers={"Last-Event-ID": "x"})
@@ -112,7 +146,7 @@ async def test_a_client_resumes_where_it_left_off(edge: Site, peers: ScriptedOrc
 async def test_a_cursor_of_another_history(edge: Site, peers: ScriptedOrchestrator) -> None:
     run = peers.runs.run
     peers.runs.ahead = 2
-    await peers.runs.tell(*(event(seq, "step.progress", run) for seq in range(1, 4)))
+    await peers.runs.tell(*(progress(seq, run) for seq in range(1, 4)))
     run.MergeFrom(runs_pb2.Run(status=runs_pb2.RUN_STATUS_COMPLETED, result="r"))
     await peers.runs.tell(event(4, "run.completed", run))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good", Last_Event_ID="1000") as reader:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import grpc.aio
 import structlog
@@ -90,7 +90,7 @@ class Watch:
                     return None
                 message, over = grpc.aio.EOF, False
             if message is grpc.aio.EOF:
-                if over or not await self._resume():
+                if over or not await self.resume():
                     return None
                 continue
             if self._begins_anew(message):
@@ -127,7 +127,7 @@ class Watch:
         return position
 
     def _seq_of(self, message: Any) -> int | None:
-        return _seq(message)
+        return number_of(message)
 
     def _begins_anew(self, message: Any) -> bool:
         """Go back when the cursor is ahead of all events, which are of another history: nothing would ever come.
@@ -141,7 +141,8 @@ class Watch:
         self.after = message.gap.to_seq = message.gap.from_seq - 1
         return True
 
-    async def _resume(self) -> bool:
+    async def resume(self) -> bool:
+        """Open it again after a while, and again, until it stands; tell whether it does."""
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             try:
@@ -156,6 +157,20 @@ class Watch:
         return False
 
 
+class Messages(Protocol):
+    """What an answer that goes on is made of, such as a `Watch`.
+
+    Attributes:
+        position: the number of the newest event when it was opened.
+    """
+
+    position: int
+
+    async def read(self) -> Any:
+        """Return the next message, or None when there are no more."""
+        ...
+
+
 class EventStream:
     """One answer that goes on.
 
@@ -165,7 +180,7 @@ class EventStream:
         frame: makes the bytes of one message; none when the face does not show it.
     """
 
-    def __init__(self, call: Call, watch: Watch, frame: Frame) -> None:
+    def __init__(self, call: Call, watch: Messages, frame: Frame) -> None:
         self._call = call
         self._watch = watch
         self._frame = frame
@@ -249,8 +264,14 @@ class EventStream:
         return self._call.services.streams
 
 
-def _seq(message: events_pb2.WatchResponse) -> int | None:
+def number_of(message: events_pb2.WatchResponse) -> int | None:
+    """Return the number of the event up to which a message tells; None for one that tells of none."""
     kind = message.WhichOneof("message")
     if kind == "event":
         return message.event.seq
     return message.gap.to_seq if kind == "gap" else None
+
+
+def begins_anew(message: events_pb2.WatchResponse) -> bool:
+    """Tell whether a message that a watch has read says that events are numbered anew."""
+    return message.WhichOneof("message") == "gap" and message.gap.from_seq > message.gap.to_seq

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from gateway.errors import Failure
 
@@ -16,10 +17,14 @@ class Streams:
     Args:
         per_operator: how many one operator may have open here.
         heartbeat_seconds: how long a stream may be silent before a comment is sent.
+
+    Attributes:
+        shared: what is read once for several streams, by what it is.
     """
 
     def __init__(self, *, per_operator: int = 100, heartbeat_seconds: float = 15.0) -> None:
         self.heartbeat_seconds = heartbeat_seconds
+        self.shared: dict[Hashable, Any] = {}
         self._per_operator = per_operator
         self._open: Counter[int] = Counter()
         self._ending = asyncio.Event()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from cachetools import LRUCache, cached
 from piecework.tasks.v1 import events_pb2, market_pb2
 
 from gateway.faces.market.statuses import TASK_STATUS, TaskStatus
 from gateway.sse import RETRY_MS, Frame
 from gateway.times import Time, now_text, time_text
 
+_TOLD_EVENTS = 256
 _SUBSCRIBED = "Subscribed to task updates"
 
 
@@ -85,11 +87,7 @@ def status_changes(message: events_pb2.WatchResponse) -> bytes:
     """Return the frame of an event that changed a task's status, nothing for another."""
     if message.WhichOneof("message") == "gap":
         return _gap(message.gap)
-    change = _decode(message.event.data_json)
-    if change.status == change.previous_status:
-        return b""
-    event = StatusEvent("task.status", change, now_text())
-    return _frame(message.event.seq, "task.status", event)
+    return _status_change(message.event)
 
 
 def task_changes(seen: int) -> Frame:
@@ -104,11 +102,29 @@ def task_changes(seen: int) -> Frame:
             return _gap(message.gap)
         if message.event.version <= seen:
             return b""
-        change = _decode(message.event.data_json)
-        shown = TaskSnapshot(change.task_id, change.status, change.claimed_by_agent_id, change.updated_at)
-        return _frame(message.event.seq, "task.status", shown)
+        return _task_change(message.event)
 
     return frame
+
+
+def _identity(event: events_pb2.Event) -> tuple[int, str]:
+    return event.seq, event.id
+
+
+# An event goes to everybody who watches: its frame is made once.
+@cached(LRUCache(_TOLD_EVENTS), key=_identity)
+def _status_change(event: events_pb2.Event) -> bytes:
+    change = _decode(event.data_json)
+    if change.status == change.previous_status:
+        return b""
+    return _frame(event.seq, "task.status", StatusEvent("task.status", change, now_text()))
+
+
+@cached(LRUCache(_TOLD_EVENTS), key=_identity)
+def _task_change(event: events_pb2.Event) -> bytes:
+    change = _decode(event.data_json)
+    shown = TaskSnapshot(change.task_id, change.status, change.claimed_by_agent_id, change.updated_at)
+    return _frame(event.seq, "task.status", shown)
 
 
 def _gap(gap: events_pb2.Gap) -> bytes:

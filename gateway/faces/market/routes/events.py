@@ -13,7 +13,8 @@ from gateway.faces.market import events
 from gateway.faces.market.errors import failed
 from gateway.faces.market.requests import AnyQuery
 from gateway.faces.market.routes.table import READ, TASK, row
-from gateway.sse import EventStream, Watch
+from gateway.sse import EventStream
+from gateway.sse_shared import SharedWatch
 
 _route = partial(row, tag="Live events", media_type="text/event-stream", query=AnyQuery)
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
@@ -25,7 +26,7 @@ async def watch_events(call: Call) -> web.StreamResponse:
     caller = call.identity.caller
     after = _cursor(call)
     with call.services.streams.admit(caller.operator_id):
-        watch = Watch(call, f"agent:{caller.agent_id}", after)
+        watch = SharedWatch(call, f"agent:{caller.agent_id}", after)
         try:
             await watch.open()
             greeting = events.connected(caller.agent_id, watch.position if after is None else None)
@@ -38,7 +39,7 @@ async def watch_task(call: Call) -> web.StreamResponse:
     """Stream the changes of one task."""
     after = _cursor(call)
     with call.services.streams.admit(call.identity.caller.operator_id):
-        watch = Watch(call, f"task:{call.message.task_id}", after)
+        watch = SharedWatch(call, f"task:{call.message.task_id}", after)
         # First the task: whether it exists has to be known before the answer begins.
         await call.send(call.peers.market.GetMarketTask)
         try:

@@ -39,6 +39,8 @@ _TRIM_BATCH = 5000
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 _WRITE_SECONDS = 60.0
+_PACE_SECONDS_PER_CHANGE = 0.002
+_LONGEST_PACE = 3  # times the shortest
 _log = structlog.get_logger(__name__)
 
 
@@ -52,7 +54,7 @@ class EventRelay:
         clock: tells when an event is stored.
         retention: how long events are kept.
         max_batch: the most events in one write.
-        pace_seconds: the least time between the starts of two batches.
+        pace_seconds: the least time between the starts of two batches; it grows with the batch, see `_pace`.
         await_seconds: how long one request waits for changes; new ones are delivered at once.
         checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
@@ -163,12 +165,16 @@ class EventRelay:
                     seq = await self._store.append(seq, changes, self._clock.now(), batch.token.raw)
                 telling.tell(seq, changes)
                 self._on_batch(len(changes))
-                # The first change after a pause travels at once; a stream of them travels in fuller, cheaper batches.
-                await asyncio.sleep(max(0.0, self._pace_seconds - (time.monotonic() - came_at)))
+                await asyncio.sleep(max(0.0, self._pace(len(changes)) - (time.monotonic() - came_at)))
             elif time.monotonic() >= checkpoint_at:
                 # Without events the place still has to move on, or the oplog would leave it behind.
                 await self._store.save_position(Position(seq, {"resumeAfter": batch.token}))
                 checkpoint_at = time.monotonic() + self._checkpoint_seconds
+
+    def _pace(self, changes: int) -> float:
+        # The first change after a pause travels at once, a stream of them in fuller batches, the fuller the more
+        # there are: each batch is a flush of the journal, which the writes that make the changes have to wait for.
+        return min(self._pace_seconds + changes * _PACE_SECONDS_PER_CHANGE, self._pace_seconds * _LONGEST_PACE)
 
     async def _unknown(self, changes: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
         by_id = {RawBSONDocument(change, RAW)["id"]: change for change in changes}

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from services.orchestrator.runs.service.ports import Ledger, Threads, Work
     from services.orchestrator.runs.store.runs import RunStore
 
-# A worker that says nothing for so long has lost its step.
+# A worker that says nothing for so long has lost its step: a database that changes its primary is not away for longer.
 LEASE = timedelta(seconds=30)
+# Until it has said something: most steps that a process has when it dies were taken just before.
+FIRST_LEASE = timedelta(seconds=10)
 REMOTE_LEASE = timedelta(seconds=300)
 # Attempts of an item; the run counts those of the step by itself, and gives up long before.
 _MAX_ATTEMPTS = 100
@@ -157,5 +159,5 @@ def _item(run: Run, step: Step) -> NewItem:
         step.owner if remote else run.operator_id,
         msgspec.json.encode(ticket).decode(),
         3 if remote else _MAX_ATTEMPTS,
-        REMOTE_LEASE if remote else LEASE,
+        REMOTE_LEASE if remote else FIRST_LEASE,
     )

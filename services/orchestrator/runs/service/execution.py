@@ -16,7 +16,7 @@ from kit.background import end
 from kit.errors import DomainError
 from services.orchestrator.runs.model import Run, RunEvent
 from services.orchestrator.runs.progress import Hold, Usage, held, put_back, start, stop, told
-from services.orchestrator.runs.service.chores import LEASE, Ticket
+from services.orchestrator.runs.service.chores import FIRST_LEASE, LEASE, Ticket
 
 if TYPE_CHECKING:
     from kit.clock import Clock
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _BEAT_SECONDS = LEASE.total_seconds() / 3
+_FIRST_BEAT_SECONDS = FIRST_LEASE.total_seconds() / 3
 # Shorter than `end` waits before it cancels a worker's steps again, which would cut this short.
 _RELEASE_SECONDS = 1.5
 
@@ -122,13 +123,15 @@ class Executor:
 
     async def _keep(self, run_id: str, leased: Leased, stopped: asyncio.Event) -> None:
         """Renew the lease; returns when the run is over or the lease is lost."""
+        beat_seconds = min(self._beat_seconds, _FIRST_BEAT_SECONDS)
         while True:
             try:
-                async with asyncio.timeout(self._beat_seconds):
+                async with asyncio.timeout(beat_seconds):
                     await stopped.wait()
             except TimeoutError:
                 try:
                     leased = await self._work.extend(leased, self._clock.now() + LEASE)
+                    beat_seconds = self._beat_seconds
                 except DomainError as error:
                     if error.code in ("ABORTED", "FAILED_PRECONDITION", "NOT_FOUND"):
                         return

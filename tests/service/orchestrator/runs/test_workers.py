@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from piecework.orchestrator.v1 import runs_pb2 as pb
+from piecework.tasks.v1 import work_pb2
 
 from kit.caller import Caller
+from kit.timestamps import from_timestamp
 from services.orchestrator.runs.model import Run
 from services.orchestrator.runs.progress import Hold, start
 from services.orchestrator.runs.service.demand import Demand
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform, come_true
+from tests.service.tasks.market.platform import TESTS
 
 
 async def test_runs_are_listed_newest_first(platform: RunsPlatform, customer: Caller) -> None:
@@ -101,6 +104,39 @@ async def test_worker_that_comes_back_takes_up_what_it_had(platform: RunsPlatfor
     await asyncio.gather(again, return_exceptions=True)
     ended = await platform.ended(customer, run.id)
     assert (ended.status, ended.steps[0].attempts) == (pb.RUN_STATUS_COMPLETED, 2)
+
+
+async def test_step_whose_worker_died_before_it_began_waits_ten_seconds(
+    platform: RunsPlatform, customer: Caller
+) -> None:
+    runs = platform.runs_app.runs
+    runs.worker._slots, slots = 0, runs.worker._slots
+    run = await platform.start_run(customer, quick=True, mock=True)
+    assert len(await runs.work.lease(customer.operator_id, "the dead", 1)) == 1
+
+    runs.worker._slots = slots
+    platform.pass_time(seconds=10)
+    runs.worker.hear(Demand(customer.operator_id, 1))
+
+    ended = await platform.ended(customer, run.id)
+    assert (ended.status, ended.steps[0].attempts) == (pb.RUN_STATUS_COMPLETED, 1)
+
+
+async def test_step_that_takes_longer_than_its_first_lease_keeps_it(platform: RunsPlatform, customer: Caller) -> None:
+    executor = platform.runs_app.runs.executor
+    executor._beat_seconds, usual = 0.02, executor._beat_seconds
+    run = await platform.start_run(customer, "Wait. [[mock delay=1]]", quick=True, mock=True)
+    step = (await platform.until(customer, run.id, lambda run: run.steps[0].state == pb.STEP_STATE_RUNNING)).steps[0]
+    begun = platform.clock.now()
+
+    async def is_extended() -> bool:
+        request = work_pb2.GetItemRequest(item_id=step.id)
+        item = (await platform.call(platform.work.GetItem, request, TESTS)).item
+        return from_timestamp(item.lease.expires_at) >= begun + timedelta(seconds=30)
+
+    await come_true(is_extended)
+    executor._beat_seconds = usual
+    assert (await platform.ended(customer, run.id)).steps[0].attempts == 1
 
 
 async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, customer: Caller) -> None:

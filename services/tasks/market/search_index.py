@@ -152,8 +152,14 @@ class Snapshot:
     def matching(self, which: Filter) -> int:
         """Return the ids of the tasks that are wanted."""
         if which not in self._matching:
-            self._matching[which] = _matching(which, self)
+            self._matching[which] = self._find(which)
         return self._matching[which]
+
+    def _find(self, which: Filter) -> int:
+        if self._recent:
+            return _matching(which, self)  # their columns are others each time
+        columns = [self.column(name) for name in which.columns]
+        return self._joined.found(which, columns, lambda: _matching(which, self))
 
     def _column(self, where: Range) -> Planes:
         low, high = (bisect_left(self._ids, end) for end in where)

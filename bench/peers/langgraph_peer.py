@@ -1,90 +1,25 @@
-"""LangGraph with its checkpointer in memory: a run is a graph with a thread of its own, agents are sent their parts."""
+"""LangGraph as a library, with its checkpointer in memory: a run is a graph with a thread of its own."""
 
 from __future__ import annotations
 
-import operator
 import uuid
-from typing import Annotated, Any, TypedDict
 
 import uvloop
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Send
 
 from bench.peers import shape
 from bench.peers.call import arguments, enqueue_all
+from bench.peers.langgraph_graph import check, drawn
 
 _call = arguments()
 
 
-class State(TypedDict, total=False):
-    """What is known of a run."""
-
-    prompt: str
-    questions: list[str]
-    answers: Annotated[list[str], operator.add]
-    joined: str
-    result: str
-
-
-class Part(TypedDict):
-    """What an agent is sent."""
-
-    role: str
-    question: str
-
-
-async def decompose(state: State) -> State:
-    """Take the prompt apart."""
-    return {"questions": await shape.take_apart(state["prompt"])}
-
-
-def agents(state: State) -> list[Send]:
-    """Send each agent its question."""
-    pairs = zip(shape.ROLES, state["questions"], strict=True)
-    return [Send("agent", Part(role=role, question=question)) for role, question in pairs]
-
-
-async def agent(part: Part) -> State:
-    """Answer one question."""
-    return {"answers": [await shape.answer(part["role"], part["question"])]}
-
-
-async def synthesis(state: State) -> State:
-    """Join the answers."""
-    return {"joined": await shape.join(state["prompt"], state["answers"])}
-
-
-async def validation(state: State) -> State:
-    """Check the answer."""
-    return {"result": await shape.check(state["prompt"], state["joined"])}
-
-
-def _graph() -> Any:
-    graph = StateGraph(State)
-    for name, node in (
-        ("decompose", decompose),
-        ("agent", agent),
-        ("synthesis", synthesis),
-        ("validation", validation),
-    ):
-        graph.add_node(name, node)
-    graph.add_edge(START, "decompose")
-    graph.add_conditional_edges("decompose", agents, ["agent"])
-    graph.add_edge("agent", "synthesis")
-    graph.add_edge("synthesis", "validation")
-    graph.add_edge("validation", END)
-    return graph.compile(checkpointer=InMemorySaver())
-
-
 async def run() -> None:
     """Do the runs."""
-    graph = _graph()
+    graph = drawn.compile(checkpointer=InMemorySaver())
 
     async def one() -> None:
-        done = await graph.ainvoke({"prompt": shape.PROMPT}, {"configurable": {"thread_id": uuid.uuid4().hex}})
-        if len(done["answers"]) != len(shape.ROLES) or not done["result"]:
-            raise RuntimeError(f"a run is not whole: {done}")
+        check(await graph.ainvoke({"prompt": shape.PROMPT}, {"configurable": {"thread_id": uuid.uuid4().hex}}))
 
     await enqueue_all(_call, one)
 

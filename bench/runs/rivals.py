@@ -6,7 +6,9 @@ once.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,12 +21,30 @@ from bench.load import Series
 from bench.peers import race
 
 TIMEOUT_SECONDS = 180.0
+_LANGGRAPH = ".venv-peers-langgraph"
+# As many as are started at once: by itself it does one after the other.
+_SERVER_RUNS = 32
 
 
 @contextmanager
 def _memory(_: Path) -> Iterator[str]:
     """No engine at all."""
     yield "memory"
+
+
+@contextmanager
+def _langgraph_server(folder: Path) -> Iterator[str]:
+    """`langgraph dev`: it asks for no licence, and reports nothing; yields its URL."""
+    port = engines.free_port()
+    graph = f"{race.ROOT / 'bench' / 'peers' / 'langgraph_graph.py'}:graph"
+    (folder / "langgraph.json").write_text(json.dumps({"dependencies": [str(race.ROOT)], "graphs": {"run": graph}}))
+    command = [str(race.ROOT / _LANGGRAPH / "bin" / "langgraph"), "dev", "--no-browser", "--no-reload"]
+    numbers = ["--port", str(port), "--n-jobs-per-worker", str(_SERVER_RUNS)]
+    silence = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false", "LOG_LEVEL": "ERROR"}
+    place = {"PATH": os.defpath, "PYTHONPATH": str(race.ROOT), "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    ready = functools.partial(engines.answers, port)
+    with engines.running([*command, *numbers], "langgraph", ready, folder, env=place | silence, cwd=folder):
+        yield f"http://127.0.0.1:{port}"
 
 
 class Rival(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +54,7 @@ class Rival(msgspec.Struct, frozen=True, kw_only=True):
         script: module under `bench.peers`.
         packages: distributions whose versions the report names.
         keeps: what is left of a run when the process is killed in the middle of it, and afterwards.
+        most_alone: how many runs it does one after the other at the most.
     """
 
     name: str
@@ -42,16 +63,28 @@ class Rival(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...]
     engine: Callable[[Path], AbstractContextManager[str]]
     keeps: str
+    most_alone: int = 1_000
 
 
 RIVALS = (
     Rival(
         name="LangGraph",
         script="langgraph_peer",
-        environment=".venv-peers-langgraph",
+        environment=_LANGGRAPH,
         packages=("langgraph",),
         engine=_memory,
         keeps="checkpoints in the memory of the process: nothing survives it; no queue, no operators, no budget",
+    ),
+    Rival(
+        name="LangGraph server",
+        script="langgraph_server_peer",
+        environment=_LANGGRAPH,
+        packages=("langgraph-api",),
+        engine=_langgraph_server,
+        keeps="runs, threads and checkpoints in the memory of the server, written to a file now and then; asked over "
+        "HTTP; made for development, its maker says; no operators, no budget",
+        # It looks for work twice in a second when it has none: these runs take that long.
+        most_alone=20,
     ),
     Rival(
         name="DBOS",
@@ -83,7 +116,7 @@ def run(rival: Rival, folder: Path, alone: int, at_once: int, concurrency: int) 
     """
     folder.mkdir(parents=True)
     with rival.engine(folder) as url:
-        one = _measure(rival, url, folder, alone, 1)
+        one = _measure(rival, url, folder, min(alone, rival.most_alone), 1)
         many = _measure(rival, url, folder, at_once, concurrency)
     version = race.versions(rival.environment, rival.packages)
     return RivalRun(name=rival.name, version=version, keeps=rival.keeps, alone=one, at_once=many)

@@ -102,9 +102,13 @@ class Sender:
 
     async def work_off(self) -> None:
         """Send what is due until nothing is."""
-        while await self._begin() or self._serving:
+        while True:
+            self._woken.clear()
+            await self._begin()
             if self._serving:
                 await asyncio.wait(self._serving, return_when=asyncio.FIRST_COMPLETED)
+            elif not self._woken.is_set():  # an endpoint that was let go while it looked may have more
+                return
 
     async def _begin(self) -> int:
         """Take on endpoints that have something due, as many as there is room for; returns how many."""

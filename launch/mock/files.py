@@ -12,6 +12,17 @@ from gateway.faces.runs.upload import Upload
 
 _QUOTA_BYTES = 64 * 1024 * 1024
 _TEXT = "text/plain"
+_PURPOSE = "assistants"
+
+
+def new_id() -> str:
+    """Return the id of a file that is to be."""
+    return f"file-{uuid.uuid4()}"
+
+
+def kind_of(filename: str, mime_type: str) -> str:
+    """Return what a file is: what the client says, else what its name says."""
+    return mime_type or mimetypes.guess_type(filename)[0] or _TEXT
 
 
 class MockFiles:
@@ -24,12 +35,13 @@ class MockFiles:
     async def store(self, upload: Upload) -> StoredFile:
         """Keep a file; the oldest ones make place for it."""
         content = b"".join([chunk async for chunk in upload.chunks()])
-        guessed = mimetypes.guess_type(upload.filename)[0]
-        mime_type = upload.fields.get("mime_type") or upload.content_type or guessed or _TEXT
-        purpose = upload.fields.get("purpose") or "assistants"
-        made = StoredFile(
-            f"file-{uuid.uuid4()}", "file", upload.filename, purpose, len(content), int(time.time()), mime_type
-        )
+        mime_type = upload.fields.get("mime_type") or upload.content_type
+        return self.keep(new_id(), upload.filename, upload.fields.get("purpose") or "", mime_type, content)
+
+    def keep(self, file_id: str, filename: str, purpose: str, mime_type: str, content: bytes) -> StoredFile:
+        """Keep bytes as a file; what is not said of it is guessed."""
+        kind = kind_of(filename, mime_type)
+        made = StoredFile(file_id, "file", filename, purpose or _PURPOSE, len(content), int(time.time()), kind)
         self._files[made.id] = (made, content)
         self._used += made.bytes
         while self._used > _QUOTA_BYTES:

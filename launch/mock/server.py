@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.errors import Failure
 from gateway.faces.runs.errors import failed
 from gateway.faces.runs.frames import HELLO, RunEvent
-from gateway.faces.runs.schemas import AgentStatus, ModelOption, Models, ThreadTask
+from gateway.faces.runs.schemas import AgentStatus, ModelOption, Models, TaskEnded, ThreadTask
 from gateway.faces.runs.store_schemas import RemovedFile, RemovedThread
 from gateway.faces.runs.upload import LIMIT_BYTES, received
 from gateway.sse import HEADERS
@@ -19,12 +19,14 @@ from launch.mock.answers import answer, around, cors
 from launch.mock.files import MockFiles
 from launch.mock.tasks import PROCESSING, RESULT, MockTasks
 from launch.mock.threads import MockThreads
+from launch.mock.uploads import MockUploads
 
 BASES = ("/api/developer", "/api/v1/developer")
 _STREAMS = ("/api/v1/stream", "/api/stream", *(f"{base}/stream" for base in BASES))
 _ENDPOINTS = ("POST /run", "GET /status/:id", "GET /results/:id", "GET /stream/:id", "/threads", "/files")
 _MODEL = ModelOption("piecework/mock", "Mock", "Free", 128_000, 0.0, 0.0)
 _STEP_SECONDS = 0.05
+_TOKEN = "/upload-token"  # noqa: S105 - a path
 _MOST = 100
 
 
@@ -35,6 +37,7 @@ class MockServer:
         self._tasks = MockTasks()
         self._threads = MockThreads()
         self._files = MockFiles()
+        self._uploads = MockUploads(self._files)
 
     def app(self) -> web.Application:
         """Return the application."""
@@ -54,6 +57,7 @@ class MockServer:
             self._add_files(app, f"{base}/files")
             add("GET", f"{base}/storage", self._storage)
         self._add_files(app, "/api/v1/files")
+        add("POST", "/api/v1/tasks/{id}/steer", self._steer)
         return app
 
     def _add_threads(self, app: web.Application, path: str) -> None:
@@ -66,6 +70,9 @@ class MockServer:
 
     def _add_files(self, app: web.Application, path: str) -> None:
         app.router.add_route("POST", path, self._upload)
+        app.router.add_route("POST", f"{path}{_TOKEN}", self._announce)
+        app.router.add_route("PUT", f"{path}/{{id}}/content", self._send)
+        app.router.add_route("POST", f"{path}/complete", self._complete)
         app.router.add_route("GET", path, self._list_files)
         app.router.add_route("GET", f"{path}/{{id}}", self._get_file)
         app.router.add_route("GET", f"{path}/{{id}}/content", self._get_content)
@@ -86,6 +93,11 @@ class MockServer:
 
     async def _result(self, request: web.Request) -> web.Response:
         return answer(self._tasks.result(request.match_info["id"]))
+
+    async def _steer(self, request: web.Request) -> web.Response:
+        # What is said makes no more difference than what was asked.
+        task_id = request.match_info["id"]
+        return answer(TaskEnded(task_id, "processing", trace_id=task_id))
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         task_id, after = request.match_info["id"], request.headers.get("Last-Event-ID", "")
@@ -135,6 +147,16 @@ class MockServer:
     async def _upload(self, request: web.Request) -> web.Response:
         async with received(request) as upload:
             return answer(await self._files.store(upload))
+
+    async def _announce(self, request: web.Request) -> web.Response:
+        files_url = f"{request.scheme}://{request.host}{request.path.removesuffix(_TOKEN)}"
+        return answer(self._uploads.announce(await _body(request), files_url))
+
+    async def _send(self, request: web.Request) -> web.Response:
+        return answer(await self._uploads.send(request))
+
+    async def _complete(self, request: web.Request) -> web.Response:
+        return answer(self._uploads.complete(await _body(request)) or _missing("File"))
 
     async def _list_files(self, request: web.Request) -> web.Response:
         return answer(self._files.page(*_page(request, 20)))

@@ -104,3 +104,26 @@ async def test_a_port_that_is_taken(mock: str) -> None:
     ended = await run("mock", "--port", mock.rpartition(":")[2])
     assert ended.status == 1
     assert "is taken by another process" in ended.err
+
+
+async def test_a_run_can_be_steered(mock: str) -> None:
+    _, made = await ask(mock, "POST", "/api/developer/run", json={"prompt": "x"})
+    task_id = made["taskId"]
+    steered = await ask(mock, "POST", f"/api/v1/tasks/{task_id}/steer", json={"input": "Mind the winter"})
+    assert steered == (200, {"task_id": task_id, "status": "processing", "trace_id": task_id})
+
+
+@pytest.mark.parametrize("files", [*(f"{base}/files" for base in _BASES), "/api/v1/files"])
+async def test_files_are_sent_with_a_token(mock: str, files: str) -> None:
+    about = {"filename": "people.csv", "purpose": "data"}
+    _, ticket = await ask(mock, "POST", f"{files}/upload-token", json=about)
+    file_id, path = ticket["file_id"], ticket["upload_url"].removeprefix(mock)
+    assert path == f"{files}/{file_id}/content"
+    assert (await ask(mock, "POST", f"{files}/complete", json={"file_id": file_id}))[0] == 404
+    assert (await ask(mock, "PUT", path, data=b"x", headers={"Authorization": "Bearer other"}))[0] == 401
+    key = {"Authorization": f"Bearer {ticket['upload_token']}"}
+    sent = {"file_id": file_id, "pathname": ticket["pathname"], "bytes": 4, "mime_type": "text/csv"}
+    assert await ask(mock, "PUT", path, data=b"a,b\n", headers=key) == (200, sent)
+    status, made = await ask(mock, "POST", f"{files}/complete", json={"file_id": file_id})
+    assert (status, made["id"], made["filename"], made["purpose"]) == (200, file_id, "people.csv", "data")
+    assert (await ask(mock, "GET", f"{files}/{file_id}"))[1] == made

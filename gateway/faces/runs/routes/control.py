@@ -108,8 +108,9 @@ def _words(rows: Rows) -> list[Route]:
             request=runs_pb2.SteerRunRequest,
             body=SteeringInput,
             idempotent=True,
-            description="Agents that have not begun yet hear of it, those that use tools with their next question to "
-            "the model, and so do those who join and check the answers.",
+            description="Every call of a model that has not been made yet is told of it: that of an agent that waits "
+            "for its turn, or has just used a tool, and of those who join and check the answers. A registered agent "
+            "reads only what was said before its turn came.",
             **words,
         ),
     ]

@@ -140,3 +140,9 @@ async def search_all(
             return found
         assert len(page.tasks) == limit
         cursor = page.cursor
+
+
+async def index(market: MarketPlatform) -> None:
+    """Bring the search index up to date."""
+    while await market.app.market.indexer.tick():
+        pass

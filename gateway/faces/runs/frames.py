@@ -19,6 +19,7 @@ from gateway.faces.runs.inline import SHOWN_CHARACTERS
 _OVER = frozenset({"run.completed", "run.failed", "run.canceled"})
 _ENDED = frozenset({runs_pb2.RUN_STATUS_COMPLETED, runs_pb2.RUN_STATUS_FAILED, runs_pb2.RUN_STATUS_CANCELED})
 _STEERED = "run.steered"
+_AT_THE_END = frozenset({runs_pb2.STEP_KIND_SYNTHESIS, runs_pb2.STEP_KIND_VALIDATION})
 _encode = msgspec.json.Encoder().encode
 
 HELLO = b": connected\n\n"
@@ -70,19 +71,15 @@ class RunFrames:
         self._client = client
         self._run = run
         self._known: dict[tuple[str, str], str] = {}
-        self._progress: RunEvent | None = None
 
     def __call__(self, message: runs_pb2.WatchRunResponse) -> bytes:
-        """Return the bytes of a message; none when it tells nothing that the one before it did not."""
+        """Return the bytes of a message; none when nothing of it can be seen."""
         if message.delta:
             return _frame(message.seq, "chunk", self._chunk(message))
         if message.HasField("run"):
             self._run = message.run
             self._complete(message.run)
-            name, event = self._event(message.type, message.run)
-            # Steps that are no agents begin without anything to be seen of it.
-            repeated, self._progress = event == self._progress, event
-            return b"" if repeated else _frame(message.seq, name, event)
+            return b"" if _is_unseen(message) else _frame(message.seq, *self._event(message.type, message.run))
         # Events that are no longer kept: how the agents stood before is all that is known here.
         return _frame(message.seq, *self._event("run.message", _under_way(self._run)))
 
@@ -140,6 +137,13 @@ class RunFrames:
                     self._known[step.id, name] = text[: SHOWN_CHARACTERS + 1]
                 elif known := self._known.get((step.id, name)):
                     setattr(step, name, known)
+
+
+def _is_unseen(message: runs_pb2.WatchRunResponse) -> bool:
+    """Tell whether a step began that is no agent's, and whose turn was told already: all reads of a stream agree."""
+    if message.type != "step.started":
+        return False
+    return any(step.id == message.step_id and step.kind in _AT_THE_END for step in message.run.steps)
 
 
 def _under_way(run: runs_pb2.Run) -> runs_pb2.Run:

@@ -43,9 +43,10 @@ async def test_what_looks_the_same_is_told_once(edge: Site, peers: ScriptedOrche
     run.message = "Joining the answers"
     run.steps.append(step(state=runs_pb2.STEP_STATE_COMPLETED, result="x"))
     queued = event(1, "step.completed", run, step_id=_STEP)
-    begun = event(2, "step.started", run, step_id="other")
+    run.steps.append(runs_pb2.Step(id="joining", kind=runs_pb2.STEP_KIND_SYNTHESIS))
+    begun = event(2, "step.started", run, step_id="joining")
     run.message = "Checking the answer"
-    checking = event(3, "step.completed", run, step_id="other")
+    checking = event(3, "step.completed", run, step_id="joining")
     run.status = runs_pb2.RUN_STATUS_COMPLETED
     await peers.runs.tell(queued, begun, checking, event(4, "run.completed", run))
     async with StrictReader(edge, f"/api/v1/stream/{RUN}", key="good") as reader:

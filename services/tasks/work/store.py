@@ -90,8 +90,9 @@ class WorkStore:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self.items = database[COLLECTION]
         self._inserts: Combiner[tuple[WorkItem, str], None] = Combiner(self._insert, max_batch=500)
-        # Hand-outs and outcomes together: what costs is the journal's flush after each write, not what is in it.
-        self._applies: Combiner[Sequence[Transition], list[bool]] = Combiner(self._apply_groups)
+        # Hand-outs and outcomes together: what costs is the journal's flush after each write, not what is in it. Two
+        # writes at a time, so that the server has one to work on while this process makes the other.
+        self._applies: Combiner[Sequence[Transition], list[bool]] = Combiner(self._apply_groups, max_parallel=2)
         self._reads: Combiner[str, WorkItem | None] = Combiner(self._read, max_batch=500)
 
     async def prepare(self) -> None:

@@ -19,6 +19,7 @@ from services.orchestrator.runs.service.control import RunService
 from services.orchestrator.runs.service.conversation import Talks
 from services.orchestrator.runs.service.deltas import DeltaBatcher
 from services.orchestrator.runs.service.demand import Demand
+from services.orchestrator.runs.service.desk import Desk
 from services.orchestrator.runs.service.execution import Executor
 from services.orchestrator.runs.service.remote import RemoteSteps
 from services.orchestrator.runs.service.spending import Spending
@@ -67,11 +68,12 @@ class RunParts:
         self.deltas = DeltaBatcher(to_delta, self.delta_store.add, clock)
         self.toolbox = Toolbox(OutboundClient(), threads, files)
         spending = Spending(self.access, models)
-        self.talks = Talks(self.access, models, spending, self.toolbox, self.deltas, threads, files, clock)
+        desk = Desk()
+        self.talks = Talks(self.access, models, spending, self.toolbox, self.deltas, threads, files, desk, clock)
         # Under a name that stays, a process that starts again knows what it had in its hands when it died.
         self.holder = f"orchestrator-{resources.settings.replica or new_id()}"
         self.executor = Executor(self.access, self.chores, self.work, self.talks, self.stops, clock, self.holder)
-        self.worker = Worker(self.store, self.work, self.executor, self.holder)
+        self.worker = Worker(self.store, self.work, self.executor, self.holder, desk)
         self.remote = RemoteSteps(self.access, self.chores, self.work, clock)
         self.caretaker = Caretaker(self.store, self.access, self.chores, self.remote, self.stops, clock)
         self.starting = StartService(

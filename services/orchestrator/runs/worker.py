@@ -16,6 +16,7 @@ from services.orchestrator.runs.service.ports import Leased
 
 if TYPE_CHECKING:
     from services.orchestrator.runs.model import Run
+    from services.orchestrator.runs.service.desk import Desk
     from services.orchestrator.runs.service.execution import Executor
     from services.orchestrator.runs.service.ports import Work
     from services.orchestrator.runs.store.runs import RunStore
@@ -36,7 +37,9 @@ class Worker:
         work: the queues.
         executor: works on a step.
         holder: names this worker.
-        slots: how many steps at a time.
+        desk: tells how many steps wait for an answer.
+        slots: how many steps at a time; half of them may need the processor, for the more do, the longer each takes,
+            and an operator with one step at a time would wait behind all those of others.
         look_seconds: how often to look for steps that nobody told this process of.
     """
 
@@ -46,6 +49,7 @@ class Worker:
         work: Work,
         executor: Executor,
         holder: str,
+        desk: Desk,
         *,
         slots: int = SLOTS,
         look_seconds: float = LOOK_SECONDS,
@@ -59,6 +63,8 @@ class Worker:
         # What an operator can miss while its own steps are under way: as many as there are places.
         self._share = FairShare(credit=slots)
         self._bell = asyncio.Event()
+        self._desk = desk
+        desk.on_leave(self._bell.set)
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = 0
         self._look_at = 0.0
@@ -122,7 +128,7 @@ class Worker:
     async def _turn(self) -> None:
         """Hand out what there is, then wait for more."""
         clock = asyncio.get_running_loop().time
-        while len(self._tasks) < self._slots:
+        while self._free() > 0:
             # Also when the bell never rests: nobody rings for steps that are tried again, or whose worker has died.
             if clock() >= self._look_at:
                 self._look_at = clock() + self._look_seconds
@@ -131,7 +137,7 @@ class Worker:
             if operator_id is None:
                 break
             await self._take(operator_id)
-        is_full = len(self._tasks) >= self._slots
+        is_full = self._free() <= 0
         self._bell.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(None if is_full else self._look_at):
@@ -139,7 +145,7 @@ class Worker:
 
     async def _take(self, operator_id: int) -> None:
         """Take steps of one operator, no more than its share of what is free."""
-        free = self._slots - len(self._tasks)
+        free = self._free()
         share = max(1, free // max(1, self._share.operators))
         known = self._share.waiting(operator_id)
         leased = await self._work.lease(operator_id, self._holder, min(share, known, free))
@@ -148,6 +154,12 @@ class Worker:
             task = asyncio.create_task(self._execute(operator_id, each))
             self._tasks.add(task)
             task.add_done_callback(self._done)
+
+    def _free(self) -> int:
+        """Return how many steps may be taken now."""
+        taken = len(self._tasks)
+        at_work = taken - self._desk.away
+        return min(self._slots - taken, (self._slots + 1) // 2 - at_work)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kit.clock import Clock
     from services.orchestrator.runs.service.access import RunAccess
     from services.orchestrator.runs.service.deltas import DeltaBatcher
+    from services.orchestrator.runs.service.desk import Desk
     from services.orchestrator.runs.service.ports import Files, Models, Threads, Tools
     from services.orchestrator.runs.service.spending import Spending
 
@@ -67,6 +68,7 @@ class Talks:
         deltas: DeltaBatcher,
         threads: Threads,
         files: Files,
+        desk: Desk,
         clock: Clock,
     ) -> None:
         self.access = access
@@ -76,6 +78,7 @@ class Talks:
         self.deltas = deltas
         self.threads = threads
         self.files = files
+        self.desk = desk
         self.clock = clock
         self.step_seconds = STEP_SECONDS
 
@@ -180,13 +183,14 @@ class Conversation:
         tokens = await spending.open(self._run, self._hold, step, self._messages)
         self._stream.restart()
         try:
-            completion = await self._talks.models.complete(
-                step.model_id,
-                self._messages,
-                max_tokens=tokens,
-                on_text=self._stream.keep if step.kind == DECOMPOSE else self._stream.add,
-                timeout_seconds=max(0.1, self._until - asyncio.get_running_loop().time()),
-            )
+            with self._talks.desk.leave():
+                completion = await self._talks.models.complete(
+                    step.model_id,
+                    self._messages,
+                    max_tokens=tokens,
+                    on_text=self._stream.keep if step.kind == DECOMPOSE else self._stream.add,
+                    timeout_seconds=max(0.1, self._until - asyncio.get_running_loop().time()),
+                )
         except DomainError as error:
             await self.outcomes.failed(self._run, step, error, self.interrupted())
             return None
@@ -204,7 +208,8 @@ class Conversation:
             return False
         clock = asyncio.get_running_loop().time
         began = clock()
-        result = await self._talks.tools.use(self._run, wish, max(1.0, self._until - began))
+        with self._talks.desk.leave():
+            result = await self._talks.tools.use(self._run, wish, max(1.0, self._until - began))
         run = await self.outcomes.used(_call(wish, result, clock() - began), usage)
         if run is None:
             return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from kit.caller import Caller
 from services.orchestrator.runs.service.chores import Ticket
+from services.orchestrator.runs.service.desk import Desk
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform
 
@@ -42,7 +44,7 @@ async def test_who_has_few_runs_gets_every_other_step_beside_many(platform: Runs
     few, many = await platform.customer(), await platform.customer()
     await platform.runs_app.lay_down()
     rota = Rota(runs.executor)
-    narrow = Worker(runs.store, runs.work, rota, runs.holder, slots=_SLOTS)  # type: ignore[arg-type]
+    narrow = Worker(runs.store, runs.work, rota, runs.holder, Desk(), slots=_SLOTS)  # type: ignore[arg-type]
     runs.worker = narrow
     await _start_many(platform, many, _MANY)
     ours = set(await _start_many(platform, few, _FEW))
@@ -54,3 +56,44 @@ async def test_who_has_few_runs_gets_every_other_step_beside_many(platform: Runs
     # In turns, give or take what is under way at once: who comes later neither waits for all others nor goes first.
     assert len(places) == _FEW
     assert abs(places[-1] - 2 * _FEW) <= _SLOTS, places
+
+
+class Sitting:
+    """Has steps at work until they are let go, and tells how many there are."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.letting_go = asyncio.Event()
+        self._news = asyncio.Event()
+
+    async def execute(self, _: Leased) -> bool:
+        self.steps += 1
+        self._news.set()
+        await self.letting_go.wait()
+        return True
+
+    async def there_are(self, count: int) -> None:
+        while self.steps < count:
+            self._news.clear()
+            await self._news.wait()
+
+
+async def test_half_of_the_places_are_for_steps_that_only_wait(platform: RunsPlatform) -> None:
+    runs = platform.runs_app.runs
+    customer = await platform.customer()
+    await platform.runs_app.lay_down()
+    desk, sitting = Desk(), Sitting()
+    runs.worker = worker = Worker(runs.store, runs.work, sitting, runs.holder, desk, slots=4)  # type: ignore[arg-type]
+    await _start_many(platform, customer, 8)
+    working = asyncio.create_task(worker.run())
+    with contextlib.ExitStack() as waits:
+        for waiting in range(4):
+            # Two need the processor; whoever leaves the desk makes room for one more, as long as there are places.
+            await asyncio.wait_for(sitting.there_are(min(2 + waiting, 4)), 30)
+            assert (worker.busy, desk.away) == (min(2 + waiting, 4), waiting)
+            waits.enter_context(desk.leave())
+        await worker.look()
+        assert worker.busy == 4
+    sitting.letting_go.set()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

@@ -7,6 +7,7 @@ import asyncio
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from services.orchestrator.runs.service.desk import Desk
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform
 
@@ -33,7 +34,7 @@ async def test_each_step_is_put_on_its_queue_once(platform: RunsPlatform, custom
     runs, queued = platform.runs_app.runs, list[int]()
     await platform.runs_app.lay_down()
     runs.chores.on_queued(lambda run, steps: queued.append(steps) if run.operator_id == customer.operator_id else None)
-    working = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, runs.holder, slots=1).run())
+    working = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, runs.holder, Desk(), slots=1).run())
 
     run = await platform.run(customer)
 

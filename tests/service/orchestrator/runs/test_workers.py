@@ -13,6 +13,7 @@ from kit.timestamps import from_timestamp
 from services.orchestrator.runs.model import Run
 from services.orchestrator.runs.progress import Hold, start
 from services.orchestrator.runs.service.demand import Demand
+from services.orchestrator.runs.service.desk import Desk
 from services.orchestrator.runs.worker import Worker
 from tests.service.orchestrator.platform import RunsPlatform, come_true
 from tests.service.tasks.market.platform import TESTS
@@ -96,7 +97,7 @@ async def test_worker_that_comes_back_takes_up_what_it_had(platform: RunsPlatfor
     hold = Hold(run.steps[0].id, leased.item_id, leased.token, "the dead")
     await runs.access.change(run.id, lambda run: _begun(run, hold, platform.clock.now()))
 
-    again = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, "the dead").run())
+    again = asyncio.create_task(Worker(runs.store, runs.work, runs.executor, "the dead", Desk()).run())
     await come_true(lambda: _over(platform, run.id))
 
     runs.worker._slots = slots
@@ -151,7 +152,7 @@ async def test_worker_that_stops_gives_its_steps_back(platform: RunsPlatform, cu
 
     stored = await platform.stored_run(run.id)
     assert (stored.steps[0].state, stored.steps[0].attempts, stored.spent, stored.reserved) == ("queued", 0, 0, 0)
-    other = Worker(runs.store, runs.work, runs.executor, "other")
+    other = Worker(runs.store, runs.work, runs.executor, "other", Desk())
     working = asyncio.create_task(other.run())
     await come_true(lambda: _over(platform, run.id))
     assert (await platform.stored_run(run.id)).steps[0].attempts == 1

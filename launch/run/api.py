@@ -130,7 +130,10 @@ def _refused(status: int, content: bytes) -> Exception:
     try:
         message = str(msgspec.json.decode(content)["error"])
     except (msgspec.DecodeError, LookupError, TypeError):
-        message = content.decode(errors="replace")[:200]
+        if status not in _PASSING:
+            advice = "Is the platform running there? Try piecework doctor."
+            return CommandFailed(f"the answer is not one of Piecework (HTTP {status})", advice)
+        message = "the answer is not one of Piecework"
     if status in _PASSING and status != 429:
         return Interrupted(f"{message} (HTTP {status})")
     # A command that helps stands on a line of its own, to be copied.

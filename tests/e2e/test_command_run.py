@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, finish, run, spawn
 
@@ -93,6 +95,20 @@ async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
     assert "Invalid or missing API key" in ended.err
     ended = await run("run", "x", "--url", "http://127.0.0.1:9", "--key", "x")
     assert "cannot reach the platform" in ended.err
+
+
+async def test_something_else_that_answers_there_is_told() -> None:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(status=501, text="<html><p>Unsupported method</p></html>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", page)
+    async with TestServer(app, host="127.0.0.1") as server:
+        ended = await run("run", "x", "--url", str(server.make_url("/")), "--key", "x")
+    assert ended.status == 1
+    assert "not one of Piecework (HTTP 501)" in ended.err
+    assert "piecework doctor" in ended.err
+    assert "<html>" not in ended.err
 
 
 async def test_a_plan_that_is_used_up(up: Up) -> None:

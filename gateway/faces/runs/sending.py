@@ -14,6 +14,7 @@ from piecework.orchestrator.v1 import uploads_pb2
 from gateway.call import Call
 from gateway.faces.runs.errors import failed
 from gateway.faces.runs.upload import CHUNK_BYTES, LIMIT_BYTES
+from kit.refusal import REFUSED
 
 _SECONDS = 300.0
 
@@ -48,8 +49,9 @@ async def _pump(request: web.Request, rpc: Any, upload: uploads_pb2.UploadToken)
     # Whether it was refused the answer says, not the write.
     with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
         await rpc.write(uploads_pb2.SendUploadRequest(upload=upload))
-        async for chunk in _chunks(request):
-            await rpc.write(uploads_pb2.SendUploadRequest(chunk=chunk))
+        if REFUSED not in await rpc.initial_metadata():
+            async for chunk in _chunks(request):
+                await rpc.write(uploads_pb2.SendUploadRequest(chunk=chunk))
         await rpc.done_writing()
 
 

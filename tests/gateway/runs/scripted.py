@@ -20,6 +20,7 @@ from piecework.orchestrator.v1 import (
 
 from kit.host import GrpcHost, Registration
 from kit.interceptors.errors import ErrorsInterceptor
+from kit.refusal import REFUSED
 from tests.gateway.scripted_peers import ScriptedIdentities
 
 RUN = "task_019a0000-0000-7000-8000-000000000001"
@@ -130,9 +131,12 @@ class ScriptedUploads(uploads_pb2_grpc.UploadServiceServicer):
         self.tokens: list[uploads_pb2.UploadToken] = []
         self.chunks: list[int] = []
 
-    async def SendUpload(self, request_iterator: Any, context: Any) -> uploads_pb2.SendUploadResponse:  # noqa: ARG002, N802
+    async def SendUpload(self, request_iterator: Any, context: Any) -> uploads_pb2.SendUploadResponse:  # noqa: N802
         self.tokens.append((await anext(aiter(request_iterator))).upload)
+        await context.send_initial_metadata(((REFUSED, "1"),) if self.refusal is not None else ())
         if self.refusal is not None:
+            async for _ in request_iterator:
+                pass
             raise self.refusal
         async for part in request_iterator:
             self.chunks.append(len(part.chunk))

@@ -75,7 +75,8 @@ class UploadServiceServicer:
         others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
         INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
         FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
-        leaves the token as it was).
+        leaves the token as it was). The headers come after the first message: with the key `refused` nothing more is wanted,
+        and the error follows when the sender has closed its side.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,8 @@ class UploadServiceStub:
     others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
     INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
     FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
-    leaves the token as it was).
+    leaves the token as it was). The headers come after the first message: with the key `refused` nothing more is wanted,
+    and the error follows when the sender has closed its side.
     """
     CompleteUpload: _grpc.UnaryUnaryMultiCallable[_uploads_pb2.CompleteUploadRequest, _uploads_pb2.CompleteUploadResponse]
     """Makes a file of what was sent. Errors: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING),
@@ -72,7 +73,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
     INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
     FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
-    leaves the token as it was).
+    leaves the token as it was). The headers come after the first message: with the key `refused` nothing more is wanted,
+    and the error follows when the sender has closed its side.
     """
     CompleteUpload: _aio.UnaryUnaryMultiCallable[_uploads_pb2.CompleteUploadRequest, _uploads_pb2.CompleteUploadResponse]  # type: ignore[assignment]
     """Makes a file of what was sent. Errors: UNAUTHENTICATED without a caller, PERMISSION_DENIED (SCOPE_MISSING),
@@ -107,7 +109,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         others carry the bytes. Errors: UNAUTHENTICATED (UPLOAD_TOKEN_INVALID, also for one that was used or has expired),
         INVALID_ARGUMENT (FILE_EMPTY, FILE_TOO_LARGE with `limit`, FILE_TYPE_UNSUPPORTED with `mime_type`),
         FAILED_PRECONDITION (UPLOAD_EXPIRED when it takes too long), RESOURCE_EXHAUSTED (STORAGE_QUOTA_EXCEEDED, which alone
-        leaves the token as it was).
+        leaves the token as it was). The headers come after the first message: with the key `refused` nothing more is wanted,
+        and the error follows when the sender has closed its side.
         """
 
     @_abc_1.abstractmethod

@@ -84,6 +84,7 @@ class DeliveryParts:
             DeploymentStore(database),
             self.deployer,
             ring,
+            clock,
         )
 
     async def prepare(self) -> None:

@@ -31,6 +31,7 @@ class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
         deployment_id: what the deployer calls it.
         env_vars: environment variables as JSON, sealed for the owner `deliverable:<uuid>` where the uuid is `seal_id`.
         seal_id: what the variables are sealed for.
+        asked_at: when it was asked for again; until it is known what the new one is called, `deployment_id` is the old.
     """
 
     status: str
@@ -41,6 +42,7 @@ class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
     deployment_id: str = ""
     env_vars: str = ""
     seal_id: str = ""
+    asked_at: datetime | None = None
 
 
 class Deliverable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

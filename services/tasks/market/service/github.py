@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +28,7 @@ from services.tasks.market.service.roles import is_worker
 
 if TYPE_CHECKING:
     from kit.caller import Caller
+    from kit.clock import Clock
     from kit.keyring import KeyRing
     from services.tasks.market.deploy.port import Deployer
     from services.tasks.market.service.access import TaskAccess
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from services.tasks.market.store.deployments import DeploymentStore
 
 _BEING_MADE = (DEPLOY_PENDING, DEPLOYING)
+# Longer than the calls of a deployer take together.
+_ASKING_LIMIT = timedelta(minutes=2)
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +54,7 @@ class GithubService:
         deployments: changes how their previews stand.
         deployer: makes previews.
         keys: seals environment variables.
+        clock: the time.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class GithubService:
         deployments: DeploymentStore,
         deployer: Deployer,
         keys: KeyRing,
+        clock: Clock,
     ) -> None:
         self._access = access
         self._deliverables = deliverables
@@ -69,6 +75,7 @@ class GithubService:
         self._deployments = deployments
         self._deployer = deployer
         self._keys = keys
+        self._clock = clock
 
     async def submit(
         self, caller: Caller, task_id: int, repo_url: str, branch: str, variables: Mapping[str, str], key: str | None
@@ -136,7 +143,7 @@ class GithubService:
             raise already_deploying(task_id)
         repository = Repository.at(old.source_repo_url)
         branch = await self._still_deployable(repository, old.source_branch)
-        waiting = msgspec.structs.replace(old, status=DEPLOYING, error_message="")
+        waiting = msgspec.structs.replace(old, status=DEPLOYING, error_message="", asked_at=self._clock.now())
         if not await self._deployments.change(deliverable.id, old, waiting):
             raise already_deploying(task_id)
         return await self._started_again(deliverable, waiting, repository, branch)
@@ -147,7 +154,7 @@ class GithubService:
         try:
             preview = await self._deployer.start(repository, branch, self._opened(waiting))
         except DomainError as error:
-            failed = msgspec.structs.replace(waiting, status=DEPLOY_ERROR, error_message=error.message)
+            failed = msgspec.structs.replace(waiting, status=DEPLOY_ERROR, error_message=error.message, asked_at=None)
             await self._deployments.change(deliverable.id, waiting, failed)
             raise
         new = _with(waiting, preview)
@@ -174,7 +181,7 @@ class GithubService:
 
     async def _looked_at(self, deliverable: Deliverable, deployment: Deployment) -> Deployment:
         """Return how a preview stands now, as far as that can be found out."""
-        if deployment.status not in _BEING_MADE or not deployment.deployment_id:
+        if deployment.status not in _BEING_MADE or not deployment.deployment_id or self._is_asked_for(deployment):
             return deployment
         try:
             preview = await self._deployer.look(deployment.deployment_id)
@@ -185,6 +192,13 @@ class GithubService:
         if now != deployment:
             await self._deployments.change(deliverable.id, deployment, now)
         return now
+
+    def _is_asked_for(self, deployment: Deployment) -> bool:
+        """Tell whether a new preview is being asked for now: how the old one stands says nothing of it.
+
+        After a crash nobody asks any more, and the old one is what there is.
+        """
+        return deployment.asked_at is not None and self._clock.now() < deployment.asked_at + _ASKING_LIMIT
 
     async def _remove_older(self, made: Deliverable) -> None:
         """Remove the previews of earlier deliverables of the task."""
@@ -229,4 +243,5 @@ def _with(deployment: Deployment, preview: Preview) -> Deployment:
         deployment_id=preview.deployment_id or deployment.deployment_id,
         preview_url=preview.url or deployment.preview_url,
         error_message=preview.error_message,
+        asked_at=None,
     )

@@ -95,6 +95,21 @@ async def test_of_two_that_make_it_again_one_does(job: Job, outside: Outside) ->
     assert len(outside.started) == 2
 
 
+async def test_how_the_old_one_stands_says_nothing_of_one_that_is_being_asked_for(job: Job, outside: Outside) -> None:
+    await hand_in(job)
+    outside.move(newest(outside), "READY")
+    assert (await status(job)).status == pb.DEPLOY_STATUS_READY
+    asking = {"deployment.status": "deploying", "deployment.asked_at": job.market.clock.now()}
+    await job.market.database["market_deliverables"].update_many({}, {"$set": asking})
+    with refused("ALREADY_DEPLOYING", WrongState):
+        await sync(job)
+    assert (await status(job)).status == pb.DEPLOY_STATUS_DEPLOYING
+    # Whoever asked has died: then the old one is what there is, and it can be made again.
+    job.market.pass_time(minutes=3)
+    assert (await status(job)).status == pb.DEPLOY_STATUS_READY
+    assert (await sync(job)).status == pb.DEPLOY_STATUS_DEPLOYING
+
+
 async def test_there_may_be_nothing_to_look_at(job: Job) -> None:
     with refused("NO_DELIVERABLE", NotFound):
         await status(job)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway import sse_shared
+from tests.conditions import come_true
 from tests.gateway.event_client import EventClient
 from tests.gateway.market.players import Player, new_player
 from tests.gateway.market.stream import stream
@@ -29,9 +30,7 @@ def calls(site: Site) -> float:
 
 
 async def wait_for_calls(site: Site, count: float) -> None:
-    async with asyncio.timeout(10):
-        while calls(site) != count:  # noqa: ASYNC110 - the registry of metrics tells nobody
-            await asyncio.sleep(0.01)
+    await come_true(lambda: calls(site) == count)
 
 
 async def told(events: EventClient, count: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from kit.clock import Clock, SystemClock
 from kit.events.model import Event, Gap, change_document
 from kit.events.relay import EventRelay
 from kit.leadership import Leadership
+from tests.conditions import come_true
 
 Database = AsyncDatabase[dict[str, Any]]
 COLLECTIONS = ("tasks", "projects")
@@ -117,17 +118,11 @@ async def stored(database: Database) -> list[dict[str, Any]]:
     return await database["events"].find().sort("_id").to_list()
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something becomes true that nobody announces."""
-    while not await condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-
-
 async def wait_for_events(database: Database, count: int) -> list[dict[str, Any]]:
     async def there() -> bool:
         return await database["events"].count_documents({}) >= count
 
-    await until(there)
+    await come_true(there)
     return await stored(database)
 
 

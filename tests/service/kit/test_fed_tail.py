@@ -8,7 +8,8 @@ from typing import Any
 
 from kit.events.model import Event, Gap
 from kit.events.tail import EventTail
-from tests.service.kit.event_source import Database, Source, make_relay, running, take, until
+from tests.conditions import come_true
+from tests.service.kit.event_source import Database, Source, make_relay, running, take
 
 
 async def follows(database: Database) -> bool:
@@ -37,15 +38,15 @@ async def test_the_relay_feeds_the_tail_of_its_process(database: Database) -> No
     source, tail = Source(database), EventTail(database)
     async with aclosing(tail.subscribe(None, 0)) as events, asyncio.timeout(30):
         reading = asyncio.create_task(take(events, 51))
-        await until(lambda: follows(database))
+        await come_true(lambda: follows(database))
         async with running(make_relay(database, tail=tail)):
             await source.change("a-1")
-            await until(lambda: follows_no_more(database))
+            await come_true(lambda: follows_no_more(database))
             for number in range(50):
                 await source.change("a-1", number=number)
             seen = await reading
             assert await follows_no_more(database)
-        await until(lambda: follows(database))
+        await come_true(lambda: follows(database))
     assert told(seen) == expected("a-1", 51)
     last = seen[-1]
     assert isinstance(last, Event)
@@ -67,7 +68,7 @@ async def test_readers_go_on_when_relays_come_and_go(database: Database) -> None
                 for _ in range(30):
                     await source.change("a-1")
                 async with asyncio.timeout(20):
-                    await until(lambda: stored_so_far(database, 30 * (turn + 1)))  # noqa: B023 - awaited at once
+                    await come_true(lambda: stored_so_far(database, 30 * (turn + 1)))  # noqa: B023 - awaited at once
         async with asyncio.timeout(30):
             for seen in await asyncio.gather(*reading):
                 assert told(seen) == expected("a-1", 120)
@@ -101,7 +102,7 @@ async def test_a_tail_that_ends_ends_its_readers_also_when_it_is_fed(database: D
         await source.change("a-1")
         await take(events, 1)
         async with asyncio.timeout(20):
-            await until(lambda: follows_no_more(database))
+            await come_true(lambda: follows_no_more(database))
             tail.end()
             assert [event async for event in events] == []
     await tail.close()

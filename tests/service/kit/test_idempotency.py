@@ -20,7 +20,8 @@ from kit.interceptors.caller import CallerInterceptor
 from kit.interceptors.errors import ErrorsInterceptor
 from kit.interceptors.idempotency import IdempotencyInterceptor
 from kit.status import from_rpc_error
-from tests.service.kit.event_source import Database, until
+from tests.conditions import come_true
+from tests.service.kit.event_source import Database
 
 CREATE, LIST = "/piecework.test.v1.TestService/Create", "/piecework.test.v1.TestService/List"
 OPERATOR = Caller(kind="operator", operator_id=7, scopes=("queue:write",))
@@ -239,7 +240,7 @@ async def test_a_call_whose_client_left_may_be_tried_again(
     async def forgotten() -> bool:
         return await database["idempotency"].count_documents({}) == 0
 
-    await until(forgotten)
+    await come_true(forgotten)
     handlers.go.set()
     assert await client.call("a") == ("a#1", False)
 

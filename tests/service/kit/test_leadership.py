@@ -11,7 +11,8 @@ import pytest
 from kit.clock import ManualClock, SystemClock
 from kit.engines import MongodEngine
 from kit.leadership import Leadership
-from tests.service.kit.event_source import Database, own_connection, until
+from tests.conditions import come_true
+from tests.service.kit.event_source import Database, own_connection
 
 
 class Work:
@@ -117,7 +118,7 @@ async def test_a_lease_lives_as_long_as_its_holder(database: Database) -> None:
             lease = await database["leases"].find_one({})
             return lease is not None and lease["expires_at"] > first["expires_at"] + timedelta(seconds=0.4)
 
-        await until(renewed)
+        await come_true(renewed)
         assert work.workers == 1
         assert leadership.held
 

@@ -15,6 +15,7 @@ from kit.events.frames import RAW
 from kit.events.model import GAP_TYPE
 from kit.events.store import EventStore, Position
 from kit.leadership import Leadership
+from tests.conditions import come_true
 from tests.service.kit.event_source import (
     Database,
     Source,
@@ -23,7 +24,6 @@ from tests.service.kit.event_source import (
     own_connection,
     running,
     stored,
-    until,
     wait_for_events,
 )
 
@@ -172,7 +172,7 @@ async def test_a_place_that_is_lost_again_and_again_doubles_nothing(database: Da
         async def caught_up() -> bool:
             return await database["events"].count_documents({"change.id": "last-1:1"}) == 1
 
-        await until(caught_up)
+        await come_true(caught_up)
     ids = [event["change"]["id"] for event in await stored(database)]
     assert len(ids) == len(set(ids))
     assert {f"{subject}:{version}" for subject, version in source.versions.items()} <= set(ids)
@@ -219,7 +219,7 @@ async def test_without_events_the_place_moves_on(database: Database) -> None:
         async def moved_on() -> bool:
             return await store.position() != first
 
-        await until(moved_on)
+        await come_true(moved_on)
     moved = await store.position()
     assert moved is not None
     assert moved.seq == 1

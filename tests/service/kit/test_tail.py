@@ -14,7 +14,8 @@ from kit.events.fanout import Fanout
 from kit.events.model import AHEAD, EVERY_STREAM, EXPIRED, GAP_TYPE, HISTORY_LOST, Event, Gap, change_document
 from kit.events.store import EventStore
 from kit.events.tail import EventTail
-from tests.service.kit.event_source import Database, Source, make_relay, own_connection, running, take, until
+from tests.conditions import come_true
+from tests.service.kit.event_source import Database, Source, make_relay, own_connection, running, take
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -193,7 +194,7 @@ async def test_nobody_is_followed_when_nobody_reads(database: Database) -> None:
     async with aclosing(tail.subscribe(None, 0)) as events:
         await anext(events)
         assert await followed()
-    await until(abandoned)
+    await come_true(abandoned)
     async with aclosing(tail.subscribe(None, 0)) as events:
         assert numbers([await anext(events)]) == [1]
     await tail.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from piecework.billing.v1 import ledger_pb2, plans_pb2, plans_pb2_grpc
@@ -24,6 +24,7 @@ from services.orchestrator import app as orchestrator_app
 from services.orchestrator.app import OrchestratorApp
 from services.orchestrator.runs.loops import Caretaker
 from services.orchestrator.runs.model import Run
+from tests.conditions import come_true
 from tests.service.orchestrator.faults import Storm, StormyChannels, StormyStore
 from tests.service.tasks.market.platform import TESTS, MarketPlatform
 
@@ -187,10 +188,3 @@ class RunsPlatform(MarketPlatform):
         if length:
             self.pass_time(**length)
         return await self.runs_app.runs.caretaker.tick()
-
-
-async def come_true(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    """Wait for a condition that nothing tells of."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what it asks is in a database
-            await asyncio.sleep(0.01)

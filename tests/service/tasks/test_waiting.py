@@ -13,6 +13,7 @@ from piecework.tasks.v1 import work_pb2 as work
 from kit.errors import WrongState
 from kit.ids import new_id
 from kit.timestamps import to_duration, to_timestamp
+from tests.conditions import come_true
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.platform import Queue, TasksPlatform
 
@@ -37,8 +38,7 @@ class Waiters:
         """Wait until all of them have looked and found nothing."""
         app, line = self._platform.app, self._queue.name
         async with asyncio.timeout(SOON):
-            while app.doorbell.waiting(line) < len(self.tasks):  # noqa: ASYNC110 - nobody announces it
-                await asyncio.sleep(0.005)
+            await come_true(lambda: app.doorbell.waiting(line) >= len(self.tasks))
             # They ask while they stand in line; who asks after them is answered after them.
             assert await self._platform.next(self._queue, "last") is None
 
@@ -99,8 +99,7 @@ async def test_an_expired_lease_that_is_found_wakes_a_waiting_worker(
 
 async def in_line(platform: TasksPlatform, queue: str, count: int = 1) -> None:
     async with asyncio.timeout(SOON):
-        while platform.app.doorbell.waiting(queue) < count:  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.005)
+        await come_true(lambda: platform.app.doorbell.waiting(queue) >= count)
         assert await lease(platform, queue) == []
 
 

@@ -15,6 +15,7 @@ from kit.caller import ANONYMOUS, READ, Caller, service_caller
 from kit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp, to_duration, to_timestamp
+from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform
 
@@ -281,8 +282,7 @@ async def test_a_ring_reaches_a_worker_that_can_use_the_item(platform: TasksPlat
     waits = []
     for number, caller in enumerate((STRANGER, OWNER), 1):
         waits.append(asyncio.create_task(wait(caller)))
-        while platform.app.doorbell.waiting(pool) < number:  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.005)
+        await come_true(lambda: platform.app.doorbell.waiting(pool) >= number)  # noqa: B023 - awaited at once
     (item_id,) = await enqueue(platform, pool, new())
     async with asyncio.timeout(10):
         assert [item.id for item in await waits[1]] == [item_id]

@@ -45,6 +45,11 @@ async def download(features: Features, file_id: str, caller: Caller = OWNER) -> 
     return file, content
 
 
+async def nothing_is_left(features: Features) -> bool:
+    """Tell whether there are no documents of uploads."""
+    return not await left_behind(features)
+
+
 async def left_behind(features: Features) -> dict[str, int]:
     """Return how many documents of uploads there are, by collection."""
     names = ("uploads.files", "uploads.chunks", "uploads_open")

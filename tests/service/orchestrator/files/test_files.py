@@ -14,9 +14,10 @@ from kit.errors import Exhausted, InvalidInput, NotFound, PermissionDenied, Unau
 from kit.status import from_rpc_error, result_of
 from services.orchestrator.files.model import MAX_FILE_BYTES
 from services.orchestrator.files.store import Upload
+from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.orchestrator.features import AGENT, OWNER, QUOTA, SESSION, STRANGER, Features
-from tests.service.orchestrator.files.samples import PNG, download, left_behind, parts, pdf, upload
+from tests.service.orchestrator.files.samples import PNG, download, left_behind, nothing_is_left, parts, pdf, upload
 
 _MIB = 1024 * 1024
 
@@ -227,9 +228,7 @@ async def test_an_upload_whose_client_goes_away_leaves_nothing(features: Feature
     assert [each.count for each in (await storage(features)).categories if each.id == "pending_uploads"] == [1]
     call.cancel()
     gone.set()
-    async with asyncio.timeout(10):
-        while await left_behind(features):  # noqa: ASYNC110 - what another task does is waited for
-            await asyncio.sleep(0.01)
+    await come_true(lambda: nothing_is_left(features))
 
 
 async def test_attachments_go_when_no_run_can_need_them(features: Features) -> None:

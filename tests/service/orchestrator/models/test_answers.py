@@ -9,6 +9,7 @@ import tracemalloc
 import pytest
 
 from kit.errors import InvalidInput, Unavailable
+from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.orchestrator.models.calls import PROMPT, Calls, NewCalls
 from tests.service.orchestrator.models.provider import (
@@ -157,9 +158,7 @@ async def test_a_slow_answer_ends_with_its_time(calls: Calls, provider: Provider
     with refused("MODEL_TIMED_OUT", Unavailable):
         await calls.ask(seconds=0.3, on_text=heard.append)
     assert heard == ["Hel"]
-    async with asyncio.timeout(10):
-        while provider.under_way:  # noqa: ASYNC110 - the connection is closed by another task
-            await asyncio.sleep(0.01)
+    await come_true(lambda: not provider.under_way)
 
 
 async def test_a_call_may_be_cancelled(calls: Calls, provider: Provider) -> None:

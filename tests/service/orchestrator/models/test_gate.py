@@ -11,6 +11,7 @@ from kit.errors import Unavailable
 from kit.ids import new_id
 from services.orchestrator.models.gate import ModelGate
 from services.orchestrator.models.model import MOCK, ModelSpec
+from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.orchestrator.models.calls import NewCalls
 from tests.service.orchestrator.models.provider import HELLO, Provider, event, stream
@@ -151,9 +152,7 @@ async def test_a_call_leaves_its_place_while_it_waits_to_try_again(
     calls = new_calls(redis_client, concurrency=1)
     provider.answers = [stream(event("Hel"), event(finish="stop"), hold=provider.released), stream(*HELLO)]
     first = asyncio.create_task(calls.ask())
-    async with asyncio.timeout(5):
-        while not provider.under_way:  # noqa: ASYNC110 - the request is made by another task
-            await asyncio.sleep(0.01)
+    await come_true(lambda: bool(provider.under_way))
     second = asyncio.create_task(calls.ask())
     provider.released.set()
     assert {(await first).text, (await second).text} == {"Hel", "Hello"}

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from kit.caller import Caller
 from services.orchestrator.runs.model import OVER, Run
-from tests.service.orchestrator.platform import SEED, RunsPlatform, come_true
+from tests.conditions import come_true
+from tests.service.orchestrator.platform import SEED, RunsPlatform
 
 _ROUNDS = 400
 

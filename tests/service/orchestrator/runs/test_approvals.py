@@ -7,8 +7,9 @@ from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
 from kit.errors import WrongState
+from tests.conditions import come_true
 from tests.service.hosting import refused
-from tests.service.orchestrator.platform import RunsPlatform, come_true
+from tests.service.orchestrator.platform import RunsPlatform
 
 _QUESTION = '{"tool":"question","arguments":{"permission":"delete"}}'
 _PROMPT = f"Tidy. [[mock answer={_QUESTION}]] [[mock if=approved answer=deleted]] [[mock if=refused answer=kept]]"

@@ -17,6 +17,7 @@ from google.protobuf import text_format
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from tests.conditions import come_true
 from tests.service.orchestrator.models.provider import (
     DONE,
     HELLO,
@@ -31,7 +32,7 @@ from tests.service.orchestrator.models.provider import (
     status,
     stream,
 )
-from tests.service.orchestrator.platform import RunsPlatform, come_true
+from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.orchestrator.runs.provided import AWAY, IMPATIENT, MODEL, ProvidedPlatform
 
 _BUDGET = 100

@@ -6,8 +6,8 @@ import pytest
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
+from tests.conditions import come_true
 from tests.service.orchestrator.models.provider import HELLO, Provider, stream
-from tests.service.orchestrator.platform import come_true
 from tests.service.orchestrator.runs.provided import MODEL, ProvidedPlatform
 
 _AGENTS = 16

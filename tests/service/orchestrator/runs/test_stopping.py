@@ -7,7 +7,8 @@ import time
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
 from kit.caller import Caller
-from tests.service.orchestrator.platform import RunsPlatform, come_true
+from tests.conditions import come_true
+from tests.service.orchestrator.platform import RunsPlatform
 
 
 def _running(run: pb.Run) -> list[pb.Step]:

@@ -15,7 +15,8 @@ from services.orchestrator.runs.progress import Hold, start
 from services.orchestrator.runs.service.demand import Demand
 from services.orchestrator.runs.service.desk import Desk
 from services.orchestrator.runs.worker import Worker
-from tests.service.orchestrator.platform import RunsPlatform, come_true
+from tests.conditions import come_true
+from tests.service.orchestrator.platform import RunsPlatform
 from tests.service.tasks.market.platform import TESTS
 
 

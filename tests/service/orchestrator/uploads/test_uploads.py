@@ -21,9 +21,10 @@ from kit.errors import (
 )
 from kit.status import result_of
 from services.orchestrator.files.model import MAX_FILE_BYTES
+from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.orchestrator.features import AGENT, OWNER, QUOTA, SESSION, STRANGER, Features
-from tests.service.orchestrator.files.samples import download, left_behind, upload
+from tests.service.orchestrator.files.samples import download, left_behind, nothing_is_left, upload
 
 _MIB = 1024 * 1024
 _CSV = b"name,age\nAda,36\n"
@@ -245,14 +246,14 @@ async def test_a_client_that_goes_away_leaves_nothing(features: Features) -> Non
         await gone.wait()
 
     call = features.uploads.SendUpload(parts(), **features.metadata(ANONYMOUS))
-    async with asyncio.timeout(30):
-        while not await left_behind(features):  # noqa: ASYNC110 - what another task does is waited for
-            await asyncio.sleep(0.01)
+
+    async def something_is_left() -> bool:
+        return not await nothing_is_left(features)
+
+    await come_true(something_is_left)
     call.cancel()
     gone.set()
-    async with asyncio.timeout(30):
-        while await left_behind(features):  # noqa: ASYNC110 - what another task does is waited for
-            await asyncio.sleep(0.01)
+    await come_true(lambda: nothing_is_left(features))
     with refused("UPLOAD_TOKEN_INVALID", Unauthenticated):
         await send(features, made.file_id, made.token, _CSV)
 

@@ -86,9 +86,12 @@ class _Field:
         self._mongodb = stack.enter_context(engines.mongodb(folder / "floor"))
         backend = stack.enter_context(_server(folder, "floor", "backend", self._mongodb.uri))
         edge = stack.enter_context(_server(folder, "floor", "edge", str(backend.port)))
+        whole = stack.enter_context(_server(folder, "floor", "whole", self._mongodb.uri))
+        database_pids = (self._mongodb.pid or 0,)
         self.floor = msgspec.structs.replace(
-            edge, server_pids=edge.server_pids + backend.server_pids, database_pids=(self._mongodb.pid or 0,)
+            edge, server_pids=edge.server_pids + backend.server_pids, database_pids=database_pids
         )
+        self.floor_in_one = msgspec.structs.replace(whole, database_pids=database_pids)
         self.levels: list[Level] = []
         self.pair: tuple[Platform, Site] | None = None
 
@@ -167,6 +170,7 @@ def _round(outcome: Outcome, stage: Stage, field: _Field) -> None:
         with _told(outcome, f"{name}, round {stage.number + 1}"):
             step()
     with _told(outcome, f"floor, round {stage.number + 1}"):
+        stage.floor_in_one(field.floor_in_one)
         stage.floor(field.floor, field.pair)
 
 

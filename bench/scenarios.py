@@ -23,6 +23,7 @@ WARMUP_BATCHES = 2
 
 ECHO_CREATE = Key("echo of the create body", CREATES_AT_ONCE)
 FLOOR = Key("floor: HTTP, gRPC, one insert", CREATES_AT_ONCE)
+FLOOR_IN_ONE = Key("floor in one process: inserts grouped", CREATES_AT_ONCE)
 TWO_PROCESSES = Key("single create, two processes", CREATES_AT_ONCE)
 _NO_ID = "0192f0c1-2f6e-7c3a-9a55-0c7de5d9b1aa"
 
@@ -94,6 +95,12 @@ class Stage:
         for workers in WORKERS:
             yield f"REST drain with {workers} workers", partial(self._drains, workers, order)
         yield "gRPC batches", lambda: self._batches(order)
+
+    def floor_in_one(self, floor: Site) -> None:
+        """Measure the floor in one process between two echoes."""
+        self._post(ECHO_CREATE, self._echo, "/create", create_body(_NO_ID))
+        self._post(FLOOR_IN_ONE, floor, "/create", create_body(_NO_ID))
+        self._post(ECHO_CREATE, self._echo, "/create", create_body(_NO_ID))
 
     def floor(self, floor: Site, pair: tuple[Platform, Site] | None) -> None:
         """Measure the floor before and after Piecework as two processes."""

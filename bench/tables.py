@@ -48,8 +48,9 @@ def _targets(outcome: Outcome) -> Table:
 _HOW_TO_READ = (
     "Per second counts tasks (requests for the echo and the floor). A drain's latency is next-task and complete "
     "together; `alone` is the rate of one of the two, from the share of time that the workers spent in it. The "
-    "latency of a bulk or batch is that of the whole call. The base of single create is the echo of the create "
-    "body, of next-task and complete that of the next-task body at as many in flight, of two processes the floor. "
+    "latency of a bulk or batch is that of the whole call. The base of single create and of the floor in one process "
+    "is the echo of the create body, of next-task and complete that of the next-task body at as many in flight, of two "
+    "processes the floor. "
     "The µs are processor time per task of the server's processes and of MongoDB; they move less with other load "
     "than rates do."
 )

@@ -16,6 +16,7 @@ from bench.scenarios import (
     CREATES_AT_ONCE,
     ECHO_CREATE,
     FLOOR,
+    FLOOR_IN_ONE,
     TWO_PROCESSES,
     WORKERS,
     echo_next,
@@ -44,7 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def base_of(key: Key) -> Key | None:
     """What a measurement is divided by in the table."""
-    if key.name == "single create":
+    if key.name == "single create" or key == FLOOR_IN_ONE:
         return ECHO_CREATE
     if key.name.endswith("alone"):
         return echo_next(key.in_flight)

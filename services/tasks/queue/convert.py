@@ -6,7 +6,7 @@ from typing import Any
 
 from piecework.tasks.v1 import queue_pb2 as pb
 
-from kit.timestamps import to_duration, to_timestamp
+from kit.timestamps import to_duration, to_timestamp, write_timestamp
 from services.tasks.queue.model import (
     ACTIVE,
     ALLOW,
@@ -21,7 +21,7 @@ from services.tasks.queue.model import (
 )
 from services.tasks.queue.service.projects import ProjectStats
 from services.tasks.queue.service.types import NewTaskType
-from services.tasks.work.convert import STATES, json_object, to_attempt, to_lease
+from services.tasks.work.convert import STATES, json_object, write_attempt, write_lease
 from services.tasks.work.model import COMPLETED, FAILED, WorkItem
 from services.tasks.work.steps import Claim, Ending
 from services.tasks.work.views import Counts
@@ -165,7 +165,7 @@ def to_task_type(task_type: TaskType) -> pb.TaskType:
 def to_task(item: WorkItem) -> pb.Task:
     """Return the work item of a task as a message."""
     payload = item.payload
-    return pb.Task(
+    message = pb.Task(
         id=item.id,
         project_id=item.queue.removeprefix(QUEUE_PREFIX),
         type_id=payload["type_id"],
@@ -175,17 +175,22 @@ def to_task(item: WorkItem) -> pb.Task:
         variables=payload["variables"],
         batch_id=item.batch or "",
         state=STATES[item.state],
-        lease=to_lease(item.lease) if item.lease else None,
-        assigned_at=to_timestamp(item.attempts[-1].started_at) if item.attempts else None,
         retry_count=item.failures,
         max_retries=item.max_attempts - 1,
-        attempts=[to_attempt(attempt) for attempt in item.attempts],
         result=item.result or "",
         outputs_json=item.outputs_json or "",
-        created_at=to_timestamp(item.created_at),
-        updated_at=to_timestamp(item.updated_at),
-        ended_at=to_timestamp(item.ended_at) if item.ended_at else None,
     )
+    if item.lease:
+        write_lease(message.lease, item.lease)
+    for attempt in item.attempts:
+        write_attempt(message.attempts.add(), attempt)
+    if item.attempts:
+        write_timestamp(message.assigned_at, item.attempts[-1].started_at)
+    write_timestamp(message.created_at, item.created_at)
+    write_timestamp(message.updated_at, item.updated_at)
+    if item.ended_at:
+        write_timestamp(message.ended_at, item.ended_at)
+    return message
 
 
 def to_active_agent(item: WorkItem) -> pb.ActiveAgent:

@@ -1,4 +1,8 @@
-"""Between the messages of the work engine and its model."""
+"""Between the messages of the work engine and its model.
+
+Messages are written where they belong, in the answer: to make each part by itself and copy it there costs three times
+as much, for every item of a batch.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.tasks.v1 import work_pb2 as pb
 
 from kit.errors import DomainError, FieldViolation, InvalidInput
-from kit.timestamps import from_duration, from_timestamp, to_duration, to_timestamp
+from kit.timestamps import from_duration, from_timestamp, write_milliseconds, write_timestamp
 from services.tasks.work.model import COMPLETED, FAILED, LEASED, QUEUED, TIMEOUT, Attempt, Lease, WorkItem
 from services.tasks.work.service import DEFAULT_LEASE_MS, DEFAULT_PRIORITY, NewItem
 from services.tasks.work.steps import Ending
@@ -80,47 +84,49 @@ def to_outcome(outcome: WorkItem | DomainError) -> pb.Outcome:
     return pb.Outcome()
 
 
-def to_lease(lease: Lease) -> pb.Lease:
-    """Return a lease as a message."""
-    return pb.Lease(holder=lease.holder, token=lease.token, expires_at=to_timestamp(lease.expires_at))
+def write_lease(message: pb.Lease, lease: Lease) -> None:
+    """Write a lease into `message`."""
+    message.holder = lease.holder
+    message.token = lease.token
+    write_timestamp(message.expires_at, lease.expires_at)
 
 
-def to_attempt(attempt: Attempt) -> pb.Attempt:
-    """Return an attempt as a message."""
-    return pb.Attempt(
-        id=attempt.id,
-        holder=attempt.holder,
-        token=attempt.token,
-        started_at=to_timestamp(attempt.started_at),
-        lease_expires_at=to_timestamp(attempt.lease_expires_at),
-        ended_at=to_timestamp(attempt.ended_at) if attempt.ended_at else None,
-        outcome=_OUTCOMES[attempt.outcome],
-        result=attempt.result,
-    )
+def write_attempt(message: pb.Attempt, attempt: Attempt) -> None:
+    """Write an attempt into `message`."""
+    message.id = attempt.id
+    message.holder = attempt.holder
+    message.token = attempt.token
+    write_timestamp(message.started_at, attempt.started_at)
+    write_timestamp(message.lease_expires_at, attempt.lease_expires_at)
+    if attempt.ended_at:
+        write_timestamp(message.ended_at, attempt.ended_at)
+    message.outcome = _OUTCOMES[attempt.outcome]
+    message.result = attempt.result
 
 
-def to_work_item(item: WorkItem) -> pb.WorkItem:
-    """Return an item as a message."""
-    return pb.WorkItem(
-        id=item.id,
-        queue=item.queue,
-        operator_id=item.operator_id,
-        state=STATES[item.state],
-        priority=item.priority,
-        available_at=to_timestamp(item.available_at),
-        failures=item.failures,
-        max_attempts=item.max_attempts,
-        lease_duration=to_duration(timedelta(milliseconds=item.lease_ms)),
-        lease=to_lease(item.lease) if item.lease else None,
-        payload_json=_payload_json(item),
-        attempts=[to_attempt(attempt) for attempt in item.attempts],
-        result=item.result or "",
-        outputs_json=item.outputs_json or "",
-        created_at=to_timestamp(item.created_at),
-        updated_at=to_timestamp(item.updated_at),
-        ended_at=to_timestamp(item.ended_at) if item.ended_at else None,
-        version=item.version,
-    )
+def write_item(message: pb.WorkItem, item: WorkItem) -> None:
+    """Write an item into `message`."""
+    message.id = item.id
+    message.queue = item.queue
+    message.operator_id = item.operator_id
+    message.state = STATES[item.state]
+    message.priority = item.priority
+    write_timestamp(message.available_at, item.available_at)
+    message.failures = item.failures
+    message.max_attempts = item.max_attempts
+    write_milliseconds(message.lease_duration, item.lease_ms)
+    if item.lease:
+        write_lease(message.lease, item.lease)
+    message.payload_json = _payload_json(item)
+    for attempt in item.attempts:
+        write_attempt(message.attempts.add(), attempt)
+    message.result = item.result or ""
+    message.outputs_json = item.outputs_json or ""
+    write_timestamp(message.created_at, item.created_at)
+    write_timestamp(message.updated_at, item.updated_at)
+    if item.ended_at:
+        write_timestamp(message.ended_at, item.ended_at)
+    message.version = item.version
 
 
 def _payload_json(item: WorkItem) -> str:

@@ -9,7 +9,7 @@ from piecework.tasks.v1 import work_pb2_grpc as rpc
 
 from kit.interceptors.caller import current_caller
 from kit.timestamps import from_duration
-from services.tasks.work.convert import from_completion, from_failure, from_new_item, to_outcome, to_work_item
+from services.tasks.work.convert import from_completion, from_failure, from_new_item, to_outcome, write_item
 from services.tasks.work.leaser import LeaseDemand
 from services.tasks.work.steps import Claim
 
@@ -35,14 +35,20 @@ class WorkHandlers(rpc.WorkServiceServicer):
         """Put items on a queue."""
         new = [from_new_item(item, f"items[{index}]") for index, item in enumerate(request.items)]
         items = await self._service.enqueue(current_caller(), request.queue, request.operator_id, new)
-        return pb.EnqueueResponse(items=[to_work_item(item) for item in items])
+        response = pb.EnqueueResponse()
+        for item in items:
+            write_item(response.items.add(), item)
+        return response
 
     async def Lease(self, request: pb.LeaseRequest, context: Context) -> pb.LeaseResponse:
         """Lease items."""
         demand = LeaseDemand(request.queue, request.holder, request.max_items)
         wait = from_duration(request.wait).total_seconds()
         items = await self._service.lease(current_caller(), demand, wait)
-        return pb.LeaseResponse(items=[to_work_item(item) for item in items])
+        response = pb.LeaseResponse()
+        for item in items:
+            write_item(response.items.add(), item)
+        return response
 
     async def Complete(self, request: pb.CompleteRequest, context: Context) -> pb.CompleteResponse:
         """Accept results."""
@@ -60,8 +66,12 @@ class WorkHandlers(rpc.WorkServiceServicer):
         claim = Claim(token=request.lease.token)
         extension = from_duration(request.extension)
         item = await self._service.extend(current_caller(), request.lease.item_id, claim, extension)
-        return pb.ExtendResponse(item=to_work_item(item))
+        response = pb.ExtendResponse()
+        write_item(response.item, item)
+        return response
 
     async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.GetItemResponse:
         """Read one item."""
-        return pb.GetItemResponse(item=to_work_item(await self._service.get(current_caller(), request.item_id)))
+        response = pb.GetItemResponse()
+        write_item(response.item, await self._service.get(current_caller(), request.item_id))
+        return response

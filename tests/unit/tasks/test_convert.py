@@ -11,10 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.tasks.v1 import queue_pb2, work_pb2
 
 from kit.errors import InvalidInput, NotFound
-from kit.timestamps import from_timestamp
+from kit.timestamps import from_duration, from_timestamp
 from services.tasks.queue.convert import from_claim, from_config, from_new_type, from_task_changes, to_task
-from services.tasks.work.convert import from_failure, from_new_item, to_outcome, to_work_item
-from services.tasks.work.model import COMPLETED
+from services.tasks.work.convert import from_failure, from_new_item, to_outcome, write_item
+from services.tasks.work.model import COMPLETED, WorkItem
 from services.tasks.work.service import DEFAULT_LEASE_MS, DEFAULT_PRIORITY
 from services.tasks.work.steps import Claim, Ending, end, hand_out
 from tests.unit.tasks.items import NOW, make_item
@@ -26,6 +26,12 @@ PAYLOAD = {
     "instructions": "i",
     "variables": {"a": "1"},
 }
+
+
+def _message(item: WorkItem) -> work_pb2.WorkItem:
+    message = work_pb2.WorkItem()
+    write_item(message, item)
+    return message
 
 
 def test_a_new_item_has_defaults() -> None:
@@ -47,8 +53,8 @@ def test_times_outside_the_calendar_are_refused(seconds: int) -> None:
 def test_payloads_of_clients_stay_text_and_those_of_features_become_it() -> None:
     text = '{"b": 1,  "a": 12345678901234567890123}'
     new = from_new_item(work_pb2.NewWorkItem(payload_json=text), "items[0]")
-    assert to_work_item(make_item(payload=new.payload)).payload_json == text
-    assert json.loads(to_work_item(make_item(payload=PAYLOAD)).payload_json) == PAYLOAD
+    assert _message(make_item(payload=new.payload)).payload_json == text
+    assert json.loads(_message(make_item(payload=PAYLOAD)).payload_json) == PAYLOAD
 
 
 def test_a_task_shows_its_item() -> None:
@@ -64,6 +70,22 @@ def test_a_task_shows_its_item() -> None:
     assert (shown.result, shown.outputs_json) == ("r", '{"x":1}')
     assert from_timestamp(shown.assigned_at) == NOW
     assert from_timestamp(shown.ended_at) == NOW + timedelta(seconds=1)
+
+
+def test_an_item_shows_its_times_its_lease_and_its_attempts() -> None:
+    leased = hand_out(make_item(lease_ms=61_500), "a", NOW, seat=True).after
+    done = end(leased, Claim(), Ending(COMPLETED, "r", '{"x":1}'), NOW + timedelta(seconds=1))
+    assert done is not None
+    waiting, held, ended = _message(make_item()), _message(leased), _message(done.after)
+    assert from_duration(held.lease_duration) == timedelta(milliseconds=61_500)
+    assert (held.lease.holder, held.lease.token) == ("a", 1)
+    assert from_timestamp(held.lease.expires_at) == NOW + timedelta(milliseconds=61_500)
+    assert [from_timestamp(attempt.started_at) for attempt in ended.attempts] == [NOW]
+    assert [attempt.result for attempt in ended.attempts] == ["r"]
+    assert from_timestamp(ended.ended_at) == NOW + timedelta(seconds=1)
+    # What is not there is not set: a reader tells it from the first second of 1970.
+    assert not any((waiting.HasField("lease"), waiting.HasField("ended_at"), ended.HasField("lease")))
+    assert not held.attempts[0].HasField("ended_at")
 
 
 def test_what_is_not_set_is_not_changed() -> None:

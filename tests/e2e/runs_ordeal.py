@@ -115,14 +115,18 @@ class RunsOrdeal:
             following.append(asyncio.create_task(self._follow(index, run)))
         await asyncio.gather(*following)
 
+    async def _after(self, events: int) -> None:
+        """Wait until so many more events have come."""
+        wanted = self._events + events
+        async with self._news:
+            await self._news.wait_for(lambda: self._events >= wanted)
+
     async def _kill(self, kills: list[str], chance: random.Random) -> None:
         for name in kills:
-            wanted = self._events + chance.randint(_LEAST_EVENTS, _MOST_EVENTS)
-            async with self._news:
-                await self._news.wait_for(lambda wanted=wanted: self._events >= wanted)
+            await self._after(chance.randint(_LEAST_EVENTS, _MOST_EVENTS))
             # Many events at once may be those of a while ago, which a gateway that is back tells late.
             await until(lambda: is_working(self._fleet), "steps are under way")
-            await asyncio.shield(asyncio.create_task(self._fleet.strikes[name]()))
+            await asyncio.shield(asyncio.ensure_future(self._fleet.strikes[name]()))
             async with self._news:
                 # Steps that were under way are taken up when their leases have run out; others go on at once.
                 self._moving.clear()

@@ -32,7 +32,9 @@ class ScriptedQueue(queue_pb2_grpc.QueueServiceServicer):
         return answer
 
     async def GetProject(self, request: Any, context: Any) -> queue_pb2.GetProjectResponse:  # noqa: ARG002, N802
-        return queue_pb2.GetProjectResponse(project=queue_pb2.Project(id=PROJECT, status=1))
+        return queue_pb2.GetProjectResponse(
+            project=queue_pb2.Project(id=PROJECT, status=queue_pb2.PROJECT_STATUS_ACTIVE)
+        )
 
 
 class ScriptedEvents(events_pb2_grpc.EventServiceServicer):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from services.orchestrator.models.tokens import most_tokens
 
-OPENAI, MOCK, LOCAL = "openai", "mock", "local-llm"
+OPENAI: Final = "openai"
+MOCK: Final = "mock"
+LOCAL: Final = "local-llm"
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 DEFAULT_MAX_TOKENS = 1024
 

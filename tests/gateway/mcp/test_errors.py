@@ -134,8 +134,8 @@ async def test_unknown_methods_and_tools(worker: Agent) -> None:
     reply = await worker.post({"jsonrpc": "2.0", "id": 3, "method": "resources/list"})
     assert reply.json["error"]["code"] == -32601
     for name in ("nonsense", "", "__class__"):
-        params = {"name": name, "arguments": {}}
-        reply = await worker.post({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": params})
+        call = {"name": name, "arguments": {}}
+        reply = await worker.post({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": call})
         assert reply.json["error"] == {"code": -32602, "message": f"Unknown tool: {name}"}
     for params in ({}, {"name": 5}, {"name": "get_task", "arguments": [1]}, {"name": "get_task", "arguments": "x"}):
         reply = await worker.post({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params})

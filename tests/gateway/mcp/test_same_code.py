@@ -14,7 +14,11 @@ from tests.gateway.mcp.agent import Agent
 from tests.gateway.site import Site
 
 _LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-_TASK = {"title": "Feed the cat", "description": "The cat is hungry. Feed it, please.", "budget_credits": 10}
+_TASK: dict[str, Any] = {
+    "title": "Feed the cat",
+    "description": "The cat is hungry. Feed it, please.",
+    "budget_credits": 10,
+}
 
 
 def _lasting(envelope: Any) -> Any:

@@ -36,7 +36,7 @@ async def test_each_event_comes_once_over_many_connections(runner: Runner) -> No
     path, seen = f"/api/v1/stream/{task_id}", []
     after = ""
     while True:
-        headers = {"Last_Event_ID": after} if after else {}
+        headers: dict[str, Any] = {"Last_Event_ID": after} if after else {}
         async with StrictReader(runner.site, path, key=runner.key, **headers) as reader:
             for _ in range(3):
                 line = await reader.next()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from piecework.billing.v1 import ledger_pb2 as pb
@@ -14,7 +15,7 @@ from tests.service.hosting import refused
 
 NewOperator = Callable[[], int]
 
-HOLD = {"hold_id": "h", "amount_credits": 1}
+HOLD: dict[str, Any] = {"hold_id": "h", "amount_credits": 1}
 SERVICES_ONLY = {
     "OpenAccount": pb.OpenAccountRequest(operator_id=1),
     "PlaceHold": pb.PlaceHoldRequest(operator_id=1, **HOLD),

@@ -101,12 +101,12 @@ async def test_who_may_do_what(platform: BillingPlatform, new_operator: NewOpera
     with refused("SCOPE_MISSING", PermissionDenied):
         await platform.call(platform.plans.SetPlan, change, operator(member))
     await platform.call(platform.plans.SetPlan, change, ADMINISTRATOR)
-    for method, request in (
+    for method, question in (
         ("GetPlan", pb.GetPlanRequest(operator_id=member)),
         ("ReadUsage", pb.ReadUsageRequest(operator_id=member)),
     ):
         with refused("OTHER_OPERATOR", PermissionDenied):
-            await platform.call(getattr(platform.plans, method), request, operator(member + 1000))
-        await platform.call(getattr(platform.plans, method), request, ADMINISTRATOR)
+            await platform.call(getattr(platform.plans, method), question, operator(member + 1000))
+        await platform.call(getattr(platform.plans, method), question, ADMINISTRATOR)
     with refused("AUTHENTICATION_REQUIRED", Unauthenticated):
         await platform.call(platform.plans.ListPlans, pb.ListPlansRequest(), ANONYMOUS)

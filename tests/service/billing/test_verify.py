@@ -60,7 +60,7 @@ async def test_empty_books(
     await platform.stop()
 
 
-SPOILT = {
+SPOILT: dict[str, tuple[str, dict[str, Any], dict[str, Any] | None, list[str]]] = {
     "a balance": ("ledger_accounts", {"_id": "operator:1"}, {"$inc": {"available": 1}}, ["balances_sum"]),
     "below zero": (
         "ledger_accounts",

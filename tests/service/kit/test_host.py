@@ -23,6 +23,10 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+def echo_of(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    return channel.unary_unary(METHOD)
+
+
 class Echo:
     def __init__(self) -> None:
         self.began = asyncio.Event()
@@ -72,7 +76,7 @@ async def test_the_same_service_answers_over_the_network_and_in_process(channels
     assert isinstance(channels.get("local"), InProcessChannel)
     assert not isinstance(channels.get("remote"), InProcessChannel)
     for name in ("remote", "local"):
-        assert await channels.get(name).unary_unary(METHOD)(b"hello", timeout=10) == b"hello"
+        assert await echo_of(channels.get(name))(b"hello", timeout=10) == b"hello"
         assert channels.get(name) is channels.get(name)
 
 
@@ -101,7 +105,7 @@ async def test_probes_need_no_token(echo: Echo):
     for name in ("remote", "local"):
         assert await _health(channels.get(name), NAME) == SERVING
         with pytest.raises(grpc.aio.AioRpcError, match="UNAUTHENTICATED"):
-            await channels.get(name).unary_unary(METHOD)(b"", timeout=10)
+            await echo_of(channels.get(name))(b"", timeout=10)
     await channels.close()
     await host.drain()
 
@@ -115,7 +119,7 @@ async def test_draining_says_so_first_and_lets_calls_end(echo: Echo, name: str):
     watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=NAME))
     assert (await watch.read()).status == SERVING
     echo.go.clear()
-    call = channel.unary_unary(METHOD)(b"last", timeout=20)
+    call = echo_of(channel)(b"last", timeout=20)
     await echo.began.wait()
 
     draining = asyncio.create_task(host.drain())
@@ -126,7 +130,7 @@ async def test_draining_says_so_first_and_lets_calls_end(echo: Echo, name: str):
     assert await call == b"last"
     await asyncio.wait_for(draining, 10)
     with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
-        await channel.unary_unary(METHOD)(b"late", timeout=10)
+        await echo_of(channel)(b"late", timeout=10)
     await channels.close()
 
 
@@ -135,7 +139,7 @@ async def test_a_call_that_does_not_end_is_cancelled_after_the_drain(
     host: GrpcHost, echo: Echo, channels: Channels, name: str
 ):
     echo.go.clear()
-    call = channels.get(name).unary_unary(METHOD)(b"", timeout=20)
+    call = echo_of(channels.get(name))(b"", timeout=20)
     await echo.began.wait()
     await asyncio.wait_for(host.drain(), 10)
     with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
@@ -160,7 +164,7 @@ async def test_a_host_without_an_address_serves_in_process_only(echo: Echo):
     host = GrpcHost([echo.registration()], None)
     await host.start()
     channels = Channels({}, host.inprocess)
-    assert await channels.get("any").unary_unary(METHOD)(b"x") == b"x"
+    assert await echo_of(channels.get("any"))(b"x") == b"x"
     assert host.port == 0
     await channels.close()
     await host.drain()
@@ -176,5 +180,5 @@ async def test_an_unreachable_peer_is_unavailable():
         unused.bind(("127.0.0.1", 0))
         channels = Channels({"tasks": f"127.0.0.1:{unused.getsockname()[1]}"})
         with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
-            await channels.get("tasks").unary_unary(METHOD)(b"", timeout=10)
+            await echo_of(channels.get("tasks"))(b"", timeout=10)
         await channels.close()

@@ -270,6 +270,6 @@ async def test_an_inbox_that_is_full_keeps_what_it_has() -> None:
     inbox = fanout.open(["a"], limit=2)
     for seq in range(1, 6):
         fanout.publish(Event(seq, str(seq), "t", "b" if seq == 3 else "a", str(seq), 1, "a", AT, {}))
-    assert [(await inbox.take()).seq for _ in range(2)] == [1, 2]  # type: ignore[union-attr]
+    assert [(await inbox.take()).seq for _ in range(2)] == [1, 2]
     assert await inbox.take() is None
     assert inbox.complete_to == 3

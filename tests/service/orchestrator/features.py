@@ -13,7 +13,7 @@ from piecework.orchestrator.v1 import files_pb2_grpc, models_pb2_grpc, threads_p
 from pymongo import AsyncMongoClient
 
 from kit.caller import MARKET, OPERATOR_SCOPES, Caller, CallerSigner, service_caller
-from kit.channels import Outgoing
+from kit.channels import CallOptions, Outgoing
 from kit.clock import ManualClock
 from kit.host import Registration
 from kit.idempotency import IdempotencyStore
@@ -93,7 +93,7 @@ class Features:
         """Move the clock: `pass_time(minutes=10)`."""
         self.clock.set(self.clock.now() + timedelta(**length))
 
-    def metadata(self, caller: Caller = OWNER, **more: Any) -> dict[str, Any]:
+    def metadata(self, caller: Caller = OWNER, **more: Any) -> CallOptions:
         return self._outgoing(caller, timeout=60, **more)
 
     async def call(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 from kit.errors import DomainError
-from services.billing.ledger import commands as do
+from services.billing.ledger import commands
 from services.billing.ledger.books import Books
 from services.billing.ledger.model import Account, Entry, Hold, Transfer, account_of
 
@@ -26,7 +26,7 @@ class Bank:
         self.entries: dict[str, list[Entry]] = defaultdict(list)
         self.now = START
 
-    def do(self, *batch: do.Command, stripe: int = 0) -> list[Outcome]:
+    def do(self, *batch: commands.Command, stripe: int = 0) -> list[Outcome]:
         """Apply commands in one batch; a refusal is its reason."""
         books = Books(
             self.accounts.values(),
@@ -49,7 +49,7 @@ class Bank:
         self.now += timedelta(seconds=1)
         return outcomes
 
-    def one(self, command: do.Command) -> Outcome:
+    def one(self, command: commands.Command) -> Outcome:
         """Apply one command."""
         return self.do(command)[0]
 
@@ -93,7 +93,7 @@ class Bank:
         assert account.deposited == sum(entry.amount for entry in history if entry.type in ("deposit", "bonus"))
 
 
-def _outcome(books: Books, command: do.Command) -> Outcome:
+def _outcome(books: Books, command: commands.Command) -> Outcome:
     try:
         return books.apply(command)
     except DomainError as refusal:

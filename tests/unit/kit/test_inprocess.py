@@ -83,7 +83,11 @@ async def test_a_cancelled_generator_is_closed_at_once(peer: Peer):
     ended = asyncio.Event()
 
     async def flood(_request: bytes, context: Any) -> AsyncIterator[bytes]:
-        context.add_done_callback(lambda _: (order.append("ended"), ended.set()))
+        def end(_context: object) -> None:
+            order.append("ended")
+            ended.set()
+
+        context.add_done_callback(end)
         try:
             while True:
                 yield b"x" * 1024

@@ -20,7 +20,7 @@ def test_an_unknown_target_is_refused() -> None:
 
 def test_peers_elsewhere_need_an_address_and_peers_here_do_not() -> None:
     elsewhere = {name: f"{name}:7001" for name in ("agents", "billing", "orchestrator")}
-    settings = Settings(**{f"{name}_address": f"{name}:7001" for name in ("tasks", *elsewhere)})
+    settings = Settings().replace(**{f"{name}_address": f"{name}:7001" for name in ("tasks", *elsewhere)})
     assert targets.addresses(["gateway", "tasks"], settings) == elsewhere
     assert targets.addresses(["billing"], settings) == {}
     assert targets.addresses(targets.ALL, Settings()) == {}

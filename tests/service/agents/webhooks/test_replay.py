@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from piecework.agents.v1 import webhooks_pb2 as pb
@@ -50,9 +51,12 @@ async def test_a_cursor_belongs_to_one_list(hooks: WebhookPlatform, receiver: Re
     for _ in range(3):
         await hooks.happens("claim.rejected", **CLAIM)
     page = await hooks.call("ListDeliveries", pb.ListDeliveriesRequest(webhook_id=webhook_id, limit=1))
-    for fields in ({"webhook_id": other}, {"webhook_id": webhook_id, "state": DEAD}):
+    for others in (
+        pb.ListDeliveriesRequest(cursor=page.cursor, webhook_id=other),
+        pb.ListDeliveriesRequest(cursor=page.cursor, webhook_id=webhook_id, state=DEAD),
+    ):
         with refused("CURSOR_INVALID", InvalidInput):
-            await hooks.call("ListDeliveries", pb.ListDeliveriesRequest(cursor=page.cursor, **fields))
+            await hooks.call("ListDeliveries", others)
     with refused("CURSOR_INVALID", InvalidInput):
         await hooks.deliveries(webhook_id, cursor="x")
 
@@ -81,7 +85,7 @@ async def test_a_span_of_time_is_delivered_again(hooks: WebhookPlatform, receive
         await hooks.pass_time(minutes=1)
     receiver.calls.clear()
     ids = [each.id for each in reversed(await hooks.deliveries(webhook_id))]
-    span = {
+    span: dict[str, Any] = {
         "from": to_timestamp(began + timedelta(minutes=2)),
         "to": to_timestamp(began + timedelta(minutes=4)),
     }
@@ -90,7 +94,8 @@ async def test_a_span_of_time_is_delivered_again(hooks: WebhookPlatform, receive
     assert [call.id for call in receiver.calls] == ids[2:4]
     receiver.calls.clear()
     assert await hooks.replay(webhook_id, to=span["from"]) == 2
-    assert await hooks.replay(webhook_id, **{"from": span["to"]}) == 2
+    later: dict[str, Any] = {"from": span["to"]}
+    assert await hooks.replay(webhook_id, **later) == 2
     await hooks.send()
     assert {call.id for call in receiver.calls} == {*ids[:2], *ids[4:]}
     assert len(await hooks.deliveries(other, state=DELIVERED)) == 6

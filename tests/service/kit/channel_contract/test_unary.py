@@ -42,7 +42,7 @@ async def test_the_call_object_tells_how_the_call_went(link: Link):
     assert call.cancel() is False
     assert await call.code() is grpc.StatusCode.OK
     assert await call.details() == ""
-    assert await call.debug_error_string() == ""
+    assert await call.debug_error_string() == ""  # type: ignore[attr-defined]
     await call.wait_for_connection()
 
 

@@ -109,7 +109,8 @@ async def serving_http(telemetry: Telemetry, system: System) -> AsyncIterator[st
     async def alive(_request: web.Request) -> web.Response:
         return web.Response()
 
-    app = web.Application(middlewares=telemetry.aiohttp_middlewares())
+    middlewares: list[Any] = [*telemetry.aiohttp_middlewares()]
+    app = web.Application(middlewares=middlewares)
     app.router.add_get("/things/{thing_id}", system.identify)
     app.router.add_get("/health", alive)
     runner = web.AppRunner(app, access_log=None)

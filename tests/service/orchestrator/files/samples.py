@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 async def parts(filename: str, chunks: Sequence[bytes], **fields: str) -> AsyncIterator[pb.UploadFileRequest]:
-    yield pb.UploadFileRequest(file=pb.NewFile(filename=filename, **fields))  # type: ignore[arg-type]
+    yield pb.UploadFileRequest(file=pb.NewFile(filename=filename, **fields))
     for chunk in chunks:
         yield pb.UploadFileRequest(chunk=chunk)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import redis.asyncio
 
@@ -113,8 +114,8 @@ async def test_a_long_call_keeps_its_place(redis_client: redis.asyncio.Redis) ->
     key = f"piecework:model:{model.id}:places"
 
     async def until() -> float:
-        ((_, score),) = await redis_client.zrange(key, 0, -1, withscores=True)
-        return float(score)
+        ((_, score),) = cast("list[tuple[bytes, float]]", await redis_client.zrange(key, 0, -1, withscores=True))
+        return score
 
     async with ModelGate(redis_client, lease_seconds=0.3).slot(model):
         first = await until()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from piecework.orchestrator.v1 import runs_pb2 as pb
 
@@ -19,7 +21,7 @@ def _waits(run: pb.Run) -> bool:
     return run.status == pb.RUN_STATUS_AWAITING_APPROVAL
 
 
-async def _asking(platform: RunsPlatform, customer: Caller, prompt: str = _PROMPT, **fields: object) -> pb.Run:
+async def _asking(platform: RunsPlatform, customer: Caller, prompt: str = _PROMPT, **fields: Any) -> pb.Run:
     run = await platform.start_run(customer, prompt, **{"quick": True, **fields})
     await platform.until(customer, run.id, _waits)
     return await platform.get_run(customer, run.id)

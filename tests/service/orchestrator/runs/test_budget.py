@@ -91,8 +91,9 @@ async def test_run_needs_credits(platform: RunsPlatform) -> None:
 
 async def _limited(platform: RunsPlatform, runs: int) -> Caller:
     customer = await platform.customer()
-    week = plans_pb2.QuotaLimit(window=plans_pb2.QUOTA_WINDOW_MONTH, runs=runs)
-    await platform.set_plan(customer.operator_id, "free", [week, plans_pb2.QuotaLimit(window=3, runs=1000)])
+    month = plans_pb2.QuotaLimit(window=plans_pb2.QUOTA_WINDOW_MONTH, runs=runs)
+    week = plans_pb2.QuotaLimit(window=plans_pb2.QUOTA_WINDOW_WEEK, runs=1000)
+    await platform.set_plan(customer.operator_id, "free", [month, week])
     return customer
 
 

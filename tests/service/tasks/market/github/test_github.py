@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -101,7 +102,7 @@ async def test_a_repository_must_be_there_and_have_something_to_show(job: Job, o
 
 
 async def test_guards_come_first_and_in_order(job: Job, outside: Outside) -> None:
-    nonsense = {"repo_url": "nonsense"}
+    nonsense: dict[str, Any] = {"repo_url": "nonsense"}
     with refused("NOT_CLAIMED_BY_YOU", PermissionDenied):
         await hand_in(job, job.poster, **nonsense)
     request = pb.SubmitGithubDeliverableRequest(task_id=10**9, **nonsense)

@@ -81,10 +81,11 @@ class QueueApi:
         body = {"agentName": agent, "leaseToken": task.token, "result": result}
         await self._request("POST", f"/api/tasks/{task.id}/complete", _bearer(token), body)
 
-    async def fail(self, token: str, agent: str, task: LeasedTask, error: str, *, can_retry: bool) -> None:
-        """Report a failure."""
+    async def fail(self, token: str, agent: str, task: LeasedTask, error: str, *, can_retry: bool) -> bool:
+        """Report a failure; tell whether the task has failed with it, or will be tried again."""
         body = {"agentName": agent, "leaseToken": task.token, "error": error, "canRetry": can_retry}
-        await self._request("POST", f"/api/tasks/{task.id}/fail", _bearer(token), body)
+        envelope = await self._request("POST", f"/api/tasks/{task.id}/fail", _bearer(token), body)
+        return bool(envelope.data["status"] == "failed")
 
     async def extend(self, token: str, agent: str, task: LeasedTask, minutes: int) -> None:
         """Move the end of the lease, and note it in `task`."""

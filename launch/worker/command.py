@@ -19,6 +19,7 @@ from launch.worker.crew import Crew
 from launch.worker.environment import KEY_VARIABLE, URL_VARIABLE
 from launch.worker.lines import ProgressLines
 from launch.worker.options import WorkerOptions
+from launch.worker.outcome import Fate
 from launch.worker.panel import ProgressPanel
 from launch.worker.progress import Tally
 
@@ -34,7 +35,9 @@ def worker(
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Address of the gateway.")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of the project's operator.")] = None,
     *,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no task is left.")] = False,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End when no task is left, with status 1 if one failed for good.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only what goes wrong, and the summary.")] = False,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that running commands get after SIGTERM.")] = 30.0,
 ) -> None:
@@ -44,6 +47,9 @@ def worker(
     as JSON) and each variable as PIECEWORK_VAR_<NAME>. Status 0 completes the task with what it printed; any other
     fails it with the end of its standard error, and the task is tried again. The lease is extended while the command
     runs; when it is lost all the same, the command is killed.
+
+    With --until-empty the worker's own status is 1 when a task failed for good in its hands; tasks that went well when
+    they were tried again do not count.
     """
     gateway, secret = _platform(url, key, data_dir, project)
     options = WorkerOptions(
@@ -61,6 +67,11 @@ def worker(
 
 
 async def _work(options: WorkerOptions, *, quiet: bool) -> None:
+    """Work to the end, and tell what became of it.
+
+    Raises:
+        CommandFailed: the platform does not let this worker in, or a task of a queue that was to be emptied failed.
+    """
     tally = Tally()
     plain = quiet or not out.is_terminal
     progress = ProgressLines(quiet=quiet) if plain else ProgressPanel(out, options.agent_names, tally)
@@ -71,6 +82,8 @@ async def _work(options: WorkerOptions, *, quiet: bool) -> None:
             say(f"piecework worker {options.agent}: {tally}")
         raise
     say(f"piecework worker {options.agent}: {tally}")
+    if options.until_empty and (failed := tally.counts[Fate.FAILED]):
+        raise CommandFailed(f"{failed} task{'s' if failed > 1 else ''} failed")
 
 
 def _platform(url: str | None, key: str | None, data_dir: Path | None, project: str) -> tuple[str, str]:

@@ -12,10 +12,14 @@ from launch.worker.task import LeasedTask
 
 
 class Fate(StrEnum):
-    """What became of a task in the hands of this worker."""
+    """What became of a task in the hands of this worker.
+
+    `FAILED` is for good; a task that failed here and is tried again, here or elsewhere, is `REQUEUED`.
+    """
 
     COMPLETED = "completed"
     FAILED = "failed"
+    REQUEUED = "requeued"
     LOST = "lost"
     STOPPED = "stopped"
 
@@ -25,7 +29,7 @@ class Outcome:
     """What the queue is to be told.
 
     Attributes:
-        fate: completed, or failed, or stopped; `LOST` is never told.
+        fate: completed, or failed, or stopped; the others are never told.
         text: the result, or the error.
         can_retry: whether another attempt may succeed.
     """
@@ -58,9 +62,11 @@ async def deliver(connection: Connection, task: LeasedTask, outcome: Outcome) ->
         if outcome.fate is Fate.COMPLETED:
             await connection.call(lambda api, token: api.complete(token, agent, task, outcome.text))
         else:
-            await connection.call(
+            has_failed = await connection.call(
                 lambda api, token: api.fail(token, agent, task, outcome.text, can_retry=outcome.can_retry)
             )
+            if outcome.fate is Fate.FAILED and not has_failed:
+                return Fate.REQUEUED, ""
     except Refused as refusal:
         if outcome.fate is Fate.COMPLETED and await _was_accepted(connection, task, outcome.text):
             return Fate.COMPLETED, ""

@@ -16,7 +16,7 @@ from launch.worker.outcome import Fate
 from launch.worker.progress import Tally
 from launch.worker.task import LeasedTask
 
-_COLOURS = {Fate.COMPLETED: "green", Fate.FAILED: "red", Fate.LOST: "yellow", Fate.STOPPED: "yellow"}
+_COLOURS = {Fate.FAILED: "red", Fate.REQUEUED: "yellow", Fate.LOST: "yellow", Fate.STOPPED: "yellow"}
 
 
 @dataclass

@@ -71,14 +71,30 @@ async def test_a_failing_command_is_tried_again_and_its_last_words_are_kept(up: 
     (task_id,) = await board.post("x")
     noise = "head -c 100000 /dev/zero | tr '\\0' n >&2"
     ended = await work(up, board, "sh", "-c", f"{noise}; echo the reason >&2; exit 3")
-    assert ended.status == 0, ended.err
-    assert "2 failed" in ended.out
+    assert ended.status == 1
+    assert "1 failed, 1 requeued" in ended.out
+    assert ended.err == "piecework: 1 task failed\n"
     task = await board.task(task_id)
     assert task["status"] == "failed"
     assert len(task["attempts"]) == 2
     assert task["result"].startswith("exit status 3: nnn")
     assert task["result"].endswith("nthe reason")
     assert len(task["result"]) < 4200
+
+
+async def test_a_failure_that_another_try_makes_good_is_none(up: Up, board: Board, memory_dir: Path) -> None:
+    await board.post("x")
+    marker = memory_dir / "tried"
+    ended = await work(up, board, "sh", "-c", f"test -e {marker} || {{ touch {marker}; exit 3; }}")
+    assert ended.status == 0, ended.err
+    assert "1 completed, 1 requeued" in ended.out
+
+
+async def test_several_failures_are_counted(up: Up, board: Board) -> None:
+    await board.post("bad", "good", "bad")
+    ended = await work(up, board, "grep", "good", options=("--quiet", "--concurrency", "2"))
+    assert ended.status == 1
+    assert ended.err == "piecework: 2 tasks failed\n"
 
 
 async def test_what_a_command_leaves_in_the_background_holds_nothing_up(up: Up, board: Board, memory_dir: Path) -> None:
@@ -94,7 +110,8 @@ async def test_what_a_command_leaves_in_the_background_holds_nothing_up(up: Up, 
 async def test_output_without_end_fails_the_task_for_good(up: Up, board: Board) -> None:
     (task_id,) = await board.post("x")
     ended = await work(up, board, "yes")
-    assert "1 failed" in ended.out
+    assert ended.status == 1
+    assert "1 failed;" in ended.out
     task = await board.task(task_id)
     assert task["status"] == "failed"
     assert "longer than 1048576 bytes" in task["result"]

@@ -80,7 +80,7 @@ def _tell(state: dict[str, Any]) -> None:
     Raises:
         CommandFailed: there is none.
     """
-    for warning in state.get("warnings", ()):
+    for warning in _warnings(state):
         err.print(warning, style="yellow", markup=False)
     spent = state.get("budgetUsage", {}).get("consumedCredits", 0)
     seconds = max(0, state.get("updatedAt", 0) - state.get("started", 0))
@@ -93,6 +93,13 @@ def _tell(state: dict[str, Any]) -> None:
     canceled = state["status"] == "canceled"
     reason = state.get("error") or "it did not complete"
     raise CommandFailed(reason, took, status=_CANCELED_STATUS if canceled else 1)
+
+
+def _warnings(state: dict[str, Any]) -> list[str]:
+    """Return the warnings about the run as a whole: an agent's failure, which is one too, was told when it happened."""
+    agents = state.get("agentStatuses", ())
+    told = tuple(f"{agent.get('role')} {agent['agent_id'] + 1} failed: " for agent in agents if agent.get("error"))
+    return [warning for warning in state.get("warnings", ()) if not warning.startswith(told)]
 
 
 def _platform(url: str | None, key: str | None, data_dir: Path | None) -> tuple[str, str]:

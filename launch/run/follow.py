@@ -32,6 +32,7 @@ async def follow(api: RunsApi, task_id: str, view: View) -> dict[str, Any]:
                 asked = _tell_approval(event, view, asked)
             state = await api.status(task_id)
             if state["status"] in _OVER:
+                view.show({"type": "status", "agent_statuses": state.get("agentStatuses")})
                 return state
             await asyncio.sleep(_PAUSE_SECONDS)
         except Interrupted as error:

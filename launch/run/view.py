@@ -40,7 +40,7 @@ class View(Protocol):
 
 
 class Panel:
-    """Shows a row for each agent.
+    """Shows a row for each agent, and above it what went wrong.
 
     Args:
         console: the terminal.
@@ -57,7 +57,10 @@ class Panel:
     def show(self, event: dict[str, Any]) -> None:
         """Take over what an event says."""
         for agent in event.get("agent_statuses") or []:
+            before = self._agents.get(agent["agent_id"], {})
             self._agents[agent["agent_id"]] = agent
+            if agent.get("error") and not before.get("error"):
+                self._live.console.print(f"[red]{escape(_sentence(agent))}[/]")
         if event["type"] == "chunk":
             agent_id = event.get("agent_id", -1)
             self._written[agent_id] = (self._written.get(agent_id, "") + event["delta"])[-_TEXT:]
@@ -85,7 +88,7 @@ class Panel:
             said = " ".join((text or agent.get("question", "")).split())
             colour = _COLOURS.get(state, "dim")
             shown = f"[{colour}]{_WORDS.get(state, state)}[/]"
-            table.add_row(escape(agent.get("role", f"agent {number}")), shown, bar, escape(said[:_TEXT]))
+            table.add_row(escape(_name(agent)), shown, bar, escape(said[:_TEXT]))
         elapsed = time.monotonic() - self._began
         return Group(table, Text(f"{self._message}, {elapsed:.0f} s", style="bold"))
 
@@ -107,9 +110,7 @@ class Lines:
             number, state = agent["agent_id"], agent["status"]
             if self._states.get(number) != state:
                 self._states[number] = state
-                name = agent.get("role", f"agent {number}")
-                reason = f": {agent['error']}" if agent.get("error") else ""
-                self._console.print(escape(f"{name} {_WORDS.get(state, state)}{reason}"))
+                self._console.print(escape(_sentence(agent)))
 
     def note(self, text: str) -> None:
         """Print a line."""
@@ -117,3 +118,13 @@ class Lines:
 
     def close(self) -> None:
         """Leave what is printed."""
+
+
+def _name(agent: dict[str, Any]) -> str:
+    return str(agent.get("role") or f"agent {agent['agent_id']}")
+
+
+def _sentence(agent: dict[str, Any]) -> str:
+    """Return how an agent stands, and why if it failed."""
+    reason = f": {agent['error']}" if agent.get("error") else ""
+    return f"{_name(agent)} {_WORDS.get(agent['status'], agent['status'])}{reason}"

@@ -55,7 +55,15 @@ async def test_a_run_that_fails(busy: Up) -> None:
     ended = await ask(busy, "[[mock fail=refused]] x", "--agents", "1")
     assert ended.status == 1
     assert ended.out == ""
-    assert "failed" in ended.err
+    told = [line for line in ended.err.splitlines() if "refused the request" in line]
+    assert [line.partition(" failed: ")[0] for line in told] == ["Researcher"]
+
+
+async def test_what_some_agents_could_not_do_is_told_once(busy: Up) -> None:
+    ended = await ask(busy, "[[mock if=doubt fail=refused]] x", "--agents", "3")  # the Skeptic alone is told to doubt
+    assert ended.status == 0, ended.err
+    assert ended.err.count("refused the request") == 1
+    assert "Skeptic failed: The provider" in ended.err
 
 
 async def test_a_restart_of_the_platform_is_lived_through(memory_dir: Path) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from launch.errors import CommandFailed
+from launch.reach import why
 from launch.run.options import RunOptions
 
 _BASE = "/api/v1/developer"
@@ -103,7 +104,7 @@ class RunsApi:
                     elif not name:
                         number = ""
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
-            raise Interrupted(str(error)) from error
+            raise Interrupted(why(error)) from error
 
     async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
@@ -123,7 +124,7 @@ class RunsApi:
         except TimeoutError as error:
             raise Interrupted(f"no answer within {_SECONDS:.0f} seconds") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Interrupted(str(error)) from error
+            raise Interrupted(why(error)) from error
 
 
 def _refused(status: int, content: bytes) -> Exception:

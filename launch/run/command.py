@@ -13,6 +13,7 @@ from launch import places
 from launch.credentials import Credentials
 from launch.errors import CommandFailed
 from launch.loop import run
+from launch.reach import gateway_address, usable_key
 from launch.run.api import RunsApi
 from launch.run.follow import follow
 from launch.run.options import RunOptions
@@ -41,7 +42,7 @@ def run_prompt(
     Status 0: it completed. 1: it failed, or was refused. 130: it was canceled; Ctrl-C cancels it.
     """
     gateway, secret = _platform(url, key, data_dir)
-    text = typer.get_text_stream("stdin").read() if prompt == "-" else prompt
+    text = _standard_input() if prompt == "-" else prompt
     if not text.strip():
         raise CommandFailed("the prompt is empty", status=2)
     run(_ask(RunOptions(gateway, secret, text, model, agents, budget, tuple(file or ()), mock)))
@@ -95,6 +96,18 @@ def _tell(state: dict[str, Any]) -> None:
     raise CommandFailed(reason, took, status=_CANCELED_STATUS if canceled else 1)
 
 
+def _standard_input() -> str:
+    """Return the text on standard input.
+
+    Raises:
+        CommandFailed: what is there is not text.
+    """
+    try:
+        return typer.get_binary_stream("stdin").read().decode()
+    except UnicodeDecodeError as error:
+        raise CommandFailed("what is on standard input is not text in UTF-8", status=2) from error
+
+
 def _warnings(state: dict[str, Any]) -> list[str]:
     """Return the warnings about the run as a whole: an agent's failure, which is one too, was told when it happened."""
     agents = state.get("agentStatuses", ())
@@ -106,25 +119,21 @@ def _platform(url: str | None, key: str | None, data_dir: Path | None) -> tuple[
     """Return the address and the key: those that were given, the rest from a data directory.
 
     Raises:
-        CommandFailed: there is no address.
+        CommandFailed: there is no address, or none that can be used.
     """
-    if url and data_dir is None and key:
-        return _address(url), key
+    address, key = gateway_address(url) if url else "", usable_key(key or "")
+    if address and data_dir is None and key:
+        return address, key
     folder = places.DataDirectory(places.choose(data_dir))
     found = places.read(folder.credentials, Credentials)
     if found is None:
-        if url:
-            return _address(url), key or ""
+        if address:
+            return address, key
         raise CommandFailed(
             f"no platform to run on: {folder.credentials} does not exist",
             "Start one with `piecework up`, or name its --data-dir, or its --url and --key.",
         )
     # The key of that platform is nobody else's business.
-    own = found.operators[0].key if not url or url.rstrip("/") == found.gateway.rstrip("/") else ""
-    return _address(url or found.gateway), key or own
-
-
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise CommandFailed(f"{url} is not an address", "It begins with http:// or https://.")
-    return url.rstrip("/")
+    its_own = gateway_address(found.gateway)
+    own = found.operators[0].key if address in ("", its_own) else ""
+    return address or its_own, key or own

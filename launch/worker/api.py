@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from launch.reach import why
 from launch.worker.errors import Refused, SignedOut, Unreachable
 from launch.worker.task import LeasedTask
 
@@ -108,7 +109,7 @@ class QueueApi:
         except TimeoutError as error:
             raise Unreachable(f"no answer within {limit_seconds:.0f} seconds") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"cannot reach the platform: {error}") from error
+            raise Unreachable(f"cannot reach the platform: {why(error)}") from error
 
 
 def _bearer(token: str) -> dict[str, str]:

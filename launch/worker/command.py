@@ -13,6 +13,7 @@ from launch import places
 from launch.credentials import Credentials
 from launch.errors import CommandFailed
 from launch.loop import run
+from launch.reach import gateway_address, usable_key
 from launch.signals import StopSignals
 from launch.terminal import out, say
 from launch.worker.crew import Crew
@@ -90,10 +91,11 @@ def _platform(url: str | None, key: str | None, data_dir: Path | None, project: 
     """Return the address and the key: those that were given, the rest from a data directory.
 
     Raises:
-        CommandFailed: there is no address.
+        CommandFailed: there is no address, or none that can be used.
     """
+    key = usable_key(key or "")
     if url and data_dir is None:
-        return url.rstrip("/"), key or ""
+        return gateway_address(url), key
     folder = places.DataDirectory(places.choose(data_dir))
     found = places.read(folder.credentials, Credentials)
     if found is None:
@@ -101,7 +103,7 @@ def _platform(url: str | None, key: str | None, data_dir: Path | None, project: 
             f"no platform to work for: {folder.credentials} does not exist",
             "Start one with `piecework up`, or name one with --url and --key.",
         )
-    return (url or found.gateway).rstrip("/"), key or found.key_for(project)
+    return gateway_address(url or found.gateway), key or found.key_for(project)
 
 
 def _check(options: WorkerOptions) -> None:
@@ -113,7 +115,5 @@ def _check(options: WorkerOptions) -> None:
     for name in options.agent_names:
         if not _AGENT_NAME.fullmatch(name):
             raise CommandFailed(f"{name!r} cannot be a worker's name", "Use 1 to 50 letters, digits, - and _.")
-    if not options.url.startswith(("http://", "https://")):
-        raise CommandFailed(f"{options.url} is not an address", "It begins with http:// or https://.")
     if shutil.which(options.command[0]) is None:
         raise CommandFailed(f"{options.command[0]} is not a program that can be run")

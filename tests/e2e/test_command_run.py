@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, finish, run, spawn
+from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, environment, finish, run, spawn
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,17 @@ async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
     ended = await run("run", "x", "--url", busy.gateway, "--key", "wrong")
     assert "Invalid or missing API key" in ended.err
     ended = await run("run", "x", "--url", "http://127.0.0.1:9", "--key", "x")
-    assert "cannot reach the platform" in ended.err
+    assert "cannot reach the platform: 127.0.0.1:9: Connection refused" in ended.err
+    ended = await run("run", "x", "--url", f"{busy.gateway}/api", "--key", "x")
+    assert "is not the address of a gateway" in ended.err
+
+
+async def test_a_prompt_that_is_not_text_is_refused(busy: Up) -> None:
+    command = (sys.executable, "-m", "launch", "run", "-", "--data-dir", str(busy.data_dir))
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment())
+    _, complaint = await process.communicate(b"\xff\xfe")
+    assert process.returncode == 2
+    assert complaint.decode() == "piecework: what is on standard input is not text in UTF-8\n"
 
 
 async def test_something_else_that_answers_there_is_told() -> None:

@@ -202,6 +202,7 @@ async def test_the_id_of_a_project_is_enough_without_a_key(up: Up, board: Board)
         (("--project", "demo", "--agent", "not/a/name", "--", "cat"), "cannot be a worker's name"),
         (("--project", "demo", "--agent", "a", "--", "no-such-program"), "is not a program"),
         (("--project", "demo", "--agent", "a", "--key", "pw_live_wrong", "--", "cat"), "the key is not valid here"),
+        (("--project", "demo", "--agent", "a", "--url", "http://[::1", "--", "cat"), "is not the address of a gateway"),
     ],
 )
 async def test_what_cannot_work_is_refused_before_it_begins(up: Up, arguments: tuple[str, ...], reason: str) -> None:

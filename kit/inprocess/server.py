@@ -148,6 +148,8 @@ class InProcessServer:
         finally:
             self._active.discard(exchange)
             context.run_callbacks()
+            # The task's own context may lead back to the call: what nobody needs any more must not await a collection.
+            exchange.handler_task = None
 
     async def _handle(
         self, handler: Handler, exchange: Exchange, context: HandlerContext, request: bytes | None

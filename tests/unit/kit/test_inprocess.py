@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import weakref
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
@@ -50,6 +52,24 @@ async def test_before_the_start_nobody_answers():
     await peer.server.start()
     assert await do(b"x") == b"x"
     await peer.channel.close()
+
+
+async def test_a_call_that_is_over_leaves_nothing_for_the_search_for_garbage(peer: Peer):
+    serving: ContextVar[Any] = ContextVar("serving")
+    served: list[weakref.ref[Any]] = []
+
+    async def remember(request: bytes, context: Any) -> bytes:
+        serving.set(context)  # as interceptors do, so that the task of the handler leads back to its call
+        served.append(weakref.ref(context))
+        return request
+
+    do = peer.serve("unary_unary", remember)
+    gc.disable()
+    try:
+        await do(b"x")
+        assert served[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("how", ["break", "forget"])

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from launch.choices import choices
 from launch.errors import CommandFailed
 from launch.reach import why
 from launch.run.options import RunOptions
 
 _BASE = "/api/v1/developer"
+_MODELS = "/api/v1/models"
 # Named, so that every status is told as it is; see the page of the face about generations of clients.
 _HEADERS = {"X-SDK-Language": "piecework"}
 _SECONDS = 60.0
 _SILENCE_SECONDS = 60.0
+_STRANGE = "the answer is not one of Piecework"
+_KEY_ADVICE = "Name one with --key or PIECEWORK_KEY; `piecework admin keys create --operator NAME` makes one."
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Interrupted(Exception):
     """The conversation ended early; it may be taken up again."""
+
+
+class Refused(CommandFailed):
+    """The platform said no.
+
+    Args:
+        message: why.
+        advice: what to do about it.
+        code: why, for programs.
+    """
+
+    def __init__(self, message: str, advice: str = "", code: str = "") -> None:
+        super().__init__(message, advice)
+        self.code = code
 
 
 class RunsApi:
@@ -51,7 +70,7 @@ class RunsApi:
         form = aiohttp.FormData()
         form.add_field("purpose", "assistants")
         form.add_field("file", content, filename=path.name)
-        return str((await self._ask("POST", f"{_BASE}/files", data=form))["id"])
+        return _named(await self._ask("POST", f"{_BASE}/files", data=form), "id")
 
     async def start(self, options: RunOptions, file_ids: list[str]) -> str:
         """Begin a run, and return its id.
@@ -62,7 +81,12 @@ class RunsApi:
         given: dict[str, Any] = {"agentCount": options.agents, "budget": options.budget, "fileIds": file_ids or None}
         known = {name: value for name, value in given.items() if value is not None}
         body = {"prompt": options.prompt, "modelId": options.model, "options": {**known, "mock": options.mock}}
-        return str((await self._ask("POST", f"{_BASE}/run", json=body))["taskId"])
+        try:
+            return _named(await self._ask("POST", f"{_BASE}/run", json=body), "taskId")
+        except Refused as refusal:
+            if refusal.code != "MODEL_UNKNOWN":
+                raise
+            raise CommandFailed(refusal.message, await self._models()) from refusal
 
     async def status(self, task_id: str) -> dict[str, Any]:
         """Return how a run stands.
@@ -93,7 +117,7 @@ class RunsApi:
         try:
             async with self._http.get(f"/api/v1/stream/{task_id}", headers=headers, timeout=timeout) as response:
                 if response.status != 200:
-                    raise _refused(response.status, await response.read())
+                    _read(response.status, await response.read())
                 number = ""
                 async for raw in response.content:
                     name, _, value = raw.decode().rstrip("\r\n").partition(": ")
@@ -106,6 +130,10 @@ class RunsApi:
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
             raise Interrupted(why(error)) from error
 
+    async def _models(self) -> str:
+        options = (await self._ask("GET", _MODELS))["options"]
+        return choices("Models", [str(model["id"]) for model in options], f"GET {_MODELS} shows them all.")
+
     async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             return await self._send(method, path, **more)
@@ -117,26 +145,43 @@ class RunsApi:
         timeout = aiohttp.ClientTimeout(total=_SECONDS, sock_connect=10)
         try:
             async with self._http.request(method, path, headers=self._headers, timeout=timeout, **more) as response:
-                content = await response.read()
-                if response.status >= 400:
-                    raise _refused(response.status, content)
-                return dict(msgspec.json.decode(content))
+                return _read(response.status, await response.read())
         except TimeoutError as error:
             raise Interrupted(f"no answer within {_SECONDS:.0f} seconds") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Interrupted(why(error)) from error
 
 
-def _refused(status: int, content: bytes) -> Exception:
+def _read(status: int, content: bytes) -> dict[str, Any]:
+    """Return what was answered.
+
+    Raises:
+        Interrupted: the platform cannot answer now.
+        CommandFailed: it refuses, or is not there.
+    """
     try:
-        message = str(msgspec.json.decode(content)["error"])
-    except (msgspec.DecodeError, LookupError, TypeError):
-        if status not in _PASSING:
-            advice = "Is the platform running there? Try piecework doctor."
-            return CommandFailed(f"the answer is not one of Piecework (HTTP {status})", advice)
-        message = "the answer is not one of Piecework"
+        answer = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        answer = {}
+    if answer and status < 400:
+        return answer
+    raise _refused(status, answer)
+
+
+def _named(answer: Mapping[str, Any], name: str) -> str:
+    """Return a field of the first answer that there is: it shows who answers."""
+    if name not in answer:
+        raise _refused(HTTPStatus.OK, {})
+    return str(answer[name])
+
+
+def _refused(status: int, answer: Mapping[str, Any]) -> Exception:
+    message = str(answer.get("error", _STRANGE))
     if status in _PASSING and status != 429:
-        return Interrupted(f"{message} (HTTP {status})")
+        return Interrupted(f"{message} (HTTP {status:d})")
+    if message == _STRANGE:
+        return CommandFailed(f"{message} (HTTP {status:d})", "Is the platform running there? Try piecework doctor.")
     # A command that helps stands on a line of its own, to be copied.
     message, _, command = message.partition(": piecework ")
-    return CommandFailed(f"{message} (HTTP {status})", f"piecework {command}" if command else "")
+    advice = _KEY_ADVICE if status == 401 else f"piecework {command}" if command else ""
+    return Refused(f"{message} (HTTP {status:d})", advice, str(answer.get("code", "")))

@@ -10,17 +10,23 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from kit.ids import is_id
+from launch.choices import choices
 from launch.reach import why
-from launch.worker.errors import Refused, SignedOut, Unreachable
+from launch.worker.errors import NotPiecework, Refused, SignedOut, Unreachable
 from launch.worker.task import LeasedTask
 
 _USUAL_SECONDS = 30.0
 # What may be different the next time: too early, too many, and whatever is wrong behind the gateway.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_KEY_ADVICE = "Name one with --key or PIECEWORK_KEY; `piecework admin keys create --operator NAME` makes one."
+_NAME_ADVICE = "Without a key only its id opens a project; name the key with --key or PIECEWORK_KEY."
+_LIST = "`piecework admin projects list` shows them all."
 _LIMIT_ADVICE = "; on a platform of your own: piecework up --rate-limits off"
 
 
 class _Envelope(msgspec.Struct):
+    success: bool
     data: Any = None
     error: str = ""
     timestamp: datetime | None = None
@@ -46,7 +52,13 @@ class QueueApi:
             envelope = await self._request("POST", "/api/auth/login", headers, body)
         except SignedOut as error:
             reason = "the key is not valid here" if self._key else "a key is needed"
-            raise Refused(error.status, reason) from error
+            raise Refused(error.status, reason, _KEY_ADVICE) from error
+        except NotPiecework:
+            raise
+        except Refused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise Refused(error.status, f"there is no project {project}", await self._projects(project)) from error
         return str(envelope.data["token"])
 
     async def project_id(self, token: str) -> str:
@@ -94,6 +106,13 @@ class QueueApi:
         envelope = await self._request("POST", f"/api/tasks/{task.id}/extend-lease", _bearer(token), body)
         task.extend(LeasedTask(envelope.data, _sent_at(envelope)).ends_at)
 
+    async def _projects(self, missed: str) -> str:
+        """Return what to say to somebody who named a project that is not there."""
+        if not self._key:
+            return _LIST if is_id(missed) else _NAME_ADVICE
+        envelope = await self._request("GET", "/api/projects", {"x-api-key": self._key})
+        return choices("Projects", [str(project["name"]) for project in envelope.data], _LIST)
+
     async def _request(
         self,
         method: str,
@@ -119,8 +138,11 @@ def _bearer(token: str) -> dict[str, str]:
 def _read(response: aiohttp.ClientResponse, content: bytes) -> _Envelope:
     try:
         envelope = msgspec.json.decode(content, type=_Envelope)
-    except msgspec.MsgspecError:
-        envelope = _Envelope(error=response.reason or "the answer is not JSON")
+    except msgspec.MsgspecError as error:
+        reason = "the answer is not one of Piecework"
+        if response.status < 400 or response.status in _PASSING:  # of something in between, that may go away again
+            raise Unreachable(f"{reason} (HTTP {response.status})", _retry_after(response)) from error
+        raise NotPiecework(response.status, reason, "Is the platform running there? Try piecework doctor.") from error
     if response.status in _PASSING:
         advice = _LIMIT_ADVICE if response.status == HTTPStatus.TOO_MANY_REQUESTS else ""
         raise Unreachable(f"{envelope.error} (HTTP {response.status}{advice})", _retry_after(response))

@@ -13,7 +13,7 @@ from launch.errors import CommandFailed
 from launch.signals import StopSignals
 from launch.worker.api import QueueApi
 from launch.worker.connection import Connection
-from launch.worker.errors import QueueError
+from launch.worker.errors import QueueError, Refused
 from launch.worker.options import WorkerOptions
 from launch.worker.progress import Progress, Tally
 from launch.worker.shift import Shift
@@ -34,7 +34,7 @@ class Crew:
         self._progress = progress
         self._tally = tally
         self._shift = Shift(options.wait_seconds, until_empty=options.until_empty)
-        self._problem: QueueError | None = None
+        self._problem: CommandFailed | None = None
 
     async def work(self, signals: StopSignals) -> None:
         """Work until a signal comes or, if that was asked for, the queue is empty.
@@ -53,7 +53,7 @@ class Crew:
             watch.cancel()
             self._progress.close()
         if self._problem is not None:
-            raise CommandFailed(f"the worker cannot go on: {self._problem}")
+            raise self._problem
 
     async def _man(self, api: QueueApi, name: str, folder: Path) -> None:
         connection = Connection(api, name, self._options.project, self._speaker(name))
@@ -62,7 +62,8 @@ class Crew:
             await slot.work()
         except QueueError as problem:
             # The others end what they have begun.
-            self._problem = self._problem or problem
+            advice = problem.advice if isinstance(problem, Refused) else ""
+            self._problem = self._problem or CommandFailed(f"the worker cannot go on: {problem}", advice)
             self._shift.ending.set()
 
     def _speaker(self, name: str) -> Callable[[str], None]:

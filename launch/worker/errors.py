@@ -2,7 +2,8 @@
 
 QueueError
 ├── Refused       the platform understood and said no; trying again changes nothing
-│   └── SignedOut     the session or key is no longer valid
+│   ├── SignedOut     the session or key is no longer valid
+│   └── NotPiecework  it was not the platform that said no
 └── Unreachable   no answer, or one that will be better later
 """
 
@@ -19,16 +20,22 @@ class Refused(QueueError):
     Args:
         status: the HTTP status.
         message: the platform's reason.
+        advice: what to do about it.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, advice: str = "") -> None:
         super().__init__(f"{message} (HTTP {status})")
         self.status = status
         self.message = message
+        self.advice = advice
 
 
 class SignedOut(Refused):
     """The session or key is not valid (any more)."""
+
+
+class NotPiecework(Refused):
+    """Something else answers at the address."""
 
 
 class Unreachable(QueueError):

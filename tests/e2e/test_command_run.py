@@ -9,10 +9,9 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, environment, finish, run, spawn
+from tests.e2e.stranger import stranger
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +89,7 @@ async def test_a_restart_of_the_platform_is_lived_through(memory_dir: Path) -> N
 
 async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
     for arguments, reason in (
-        (("x", "--model", "nothing"), 'model "nothing" is not available'),
+        (("x", "--model", "nothing"), 'model "nothing" is not available (HTTP 400)\nModels: piecework/mock, '),
         (("x", "--file", str(memory_dir / "none")), "cannot be read"),
         (("x", "--budget", "1000000000"), "Insufficient credits"),
     ):
@@ -103,6 +102,7 @@ async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
     assert "no platform to run on" in ended.err
     ended = await run("run", "x", "--url", busy.gateway, "--key", "wrong")
     assert "Invalid or missing API key" in ended.err
+    assert "--key" in ended.err
     ended = await run("run", "x", "--url", "http://127.0.0.1:9", "--key", "x")
     assert "cannot reach the platform: 127.0.0.1:9: Connection refused" in ended.err
     ended = await run("run", "x", "--url", f"{busy.gateway}/api", "--key", "x")
@@ -117,16 +117,14 @@ async def test_a_prompt_that_is_not_text_is_refused(busy: Up) -> None:
     assert complaint.decode() == "piecework: what is on standard input is not text in UTF-8\n"
 
 
-async def test_something_else_that_answers_there_is_told() -> None:
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(status=501, text="<html><p>Unsupported method</p></html>", content_type="text/html")
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", page)
-    async with TestServer(app, host="127.0.0.1") as server:
-        ended = await run("run", "x", "--url", str(server.make_url("/")), "--key", "x")
+@pytest.mark.parametrize(
+    ("status", "text"), [(501, "<html>Unsupported method</html>"), (200, "<html>"), (200, '{"a": 1}')]
+)
+async def test_something_else_that_answers_there_is_told(status: int, text: str) -> None:
+    async with stranger(status, text) as url:
+        ended = await run("run", "x", "--url", url, "--key", "x")
     assert ended.status == 1
-    assert "not one of Piecework (HTTP 501)" in ended.err
+    assert f"not one of Piecework (HTTP {status})" in ended.err
     assert "piecework doctor" in ended.err
     assert "<html>" not in ended.err
 

@@ -13,6 +13,9 @@ import pytest
 
 from tests.e2e.board import Board
 from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, finish, is_running, run, spawn, until
+from tests.e2e.stranger import stranger
+
+_NOBODYS = "01a00000-0000-7000-8000-000000000000"
 
 
 async def work(up: Up, board: Board, *command: str, options: tuple[str, ...] = ()) -> Finished:
@@ -198,10 +201,14 @@ async def test_the_id_of_a_project_is_enough_without_a_key(up: Up, board: Board)
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--project", "no-such-project", "--agent", "a", "--", "cat"), "cannot go on"),
+        (
+            ("--project", "nowhere", "--agent", "a", "--", "cat"),
+            "there is no project nowhere (HTTP 404)\nProjects: demo",
+        ),
+        (("--project", _NOBODYS, "--agent", "a", "--", "cat"), "piecework admin projects list"),
         (("--project", "demo", "--agent", "not/a/name", "--", "cat"), "cannot be a worker's name"),
         (("--project", "demo", "--agent", "a", "--", "no-such-program"), "is not a program"),
-        (("--project", "demo", "--agent", "a", "--key", "pw_live_wrong", "--", "cat"), "the key is not valid here"),
+        (("--project", "demo", "--agent", "a", "--key", "pw_live_wrong", "--", "cat"), "piecework admin keys create"),
         (("--project", "demo", "--agent", "a", "--url", "http://[::1", "--", "cat"), "is not the address of a gateway"),
     ],
 )
@@ -211,6 +218,25 @@ async def test_what_cannot_work_is_refused_before_it_begins(up: Up, arguments: t
     assert ended.out == ""
     assert reason in ended.err
     assert "Traceback" not in ended.err
+
+
+async def test_a_name_alone_does_not_open_a_project(up: Up) -> None:
+    ended = await run("worker", "--url", up.gateway, "--project", "demo", "--agent", "a", "--", "cat")
+    assert ended.status == 1
+    assert "Without a key only its id opens a project" in ended.err
+
+
+async def test_something_else_that_answers_there_is_told() -> None:
+    arguments = ("worker", "--project", "demo", "--agent", "a", "--url")
+    async with stranger(404, "<html>Not found</html>") as url:
+        ended = await run(*arguments, url, "--", "cat")
+    assert ended.status == 1
+    assert "not one of Piecework (HTTP 404)" in ended.err
+    async with stranger(200, "{}") as url:
+        worker = await spawn(*arguments, url, "--", "cat")
+        await heard(worker, "not one of Piecework (HTTP 200); trying again")
+        worker.terminate()
+        assert (await finish(worker)).status == 0
 
 
 async def test_a_worker_outlives_a_crash_of_the_platform_and_heeds_its_limits(memory_dir: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ def run_prompt(
     Status 0: it completed. 1: it failed, or was refused. 130: it was canceled; Ctrl-C cancels it.
     """
     gateway, secret = _platform(url, key, data_dir)
-    text = _standard_input() if prompt == "-" else prompt
+    text = _text(prompt)
     if not text.strip():
         raise CommandFailed("the prompt is empty", status=2)
     run(_ask(RunOptions(gateway, secret, text, model, agents, budget, tuple(file or ()), mock)))
@@ -96,16 +97,17 @@ def _tell(state: dict[str, Any]) -> None:
     raise CommandFailed(reason, took, status=_CANCELED_STATUS if canceled else 1)
 
 
-def _standard_input() -> str:
-    """Return the text on standard input.
+def _text(prompt: str) -> str:
+    """Return the prompt itself.
 
     Raises:
-        CommandFailed: what is there is not text.
+        CommandFailed: what was given is not text.
     """
+    given = typer.get_binary_stream("stdin").read() if prompt == "-" else os.fsencode(prompt)
     try:
-        return typer.get_binary_stream("stdin").read().decode()
+        return given.decode()
     except UnicodeDecodeError as error:
-        raise CommandFailed("what is on standard input is not text in UTF-8", status=2) from error
+        raise CommandFailed("the prompt is not text in UTF-8", status=2) from error
 
 
 def _warnings(state: dict[str, Any]) -> list[str]:

@@ -112,6 +112,8 @@ def _check(options: WorkerOptions) -> None:
     Raises:
         CommandFailed: something would.
     """
+    if not options.project.strip():
+        raise CommandFailed("the name of the project is empty", "`piecework admin projects list` shows them all.")
     for name in options.agent_names:
         if not _AGENT_NAME.fullmatch(name):
             raise CommandFailed(f"{name!r} cannot be a worker's name", "Use 1 to 50 letters, digits, - and _.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -114,7 +115,9 @@ async def test_a_prompt_that_is_not_text_is_refused(busy: Up) -> None:
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment())
     _, complaint = await process.communicate(b"\xff\xfe")
     assert process.returncode == 2
-    assert complaint.decode() == "piecework: what is on standard input is not text in UTF-8\n"
+    assert complaint.decode() == "piecework: the prompt is not text in UTF-8\n"
+    ended = await run("run", os.fsdecode(b"\xff"), "--data-dir", busy.data_dir)
+    assert ended.err == "piecework: the prompt is not text in UTF-8\n"
 
 
 @pytest.mark.parametrize(

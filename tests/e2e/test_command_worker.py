@@ -205,6 +205,7 @@ async def test_the_id_of_a_project_is_enough_without_a_key(up: Up, board: Board)
             ("--project", "nowhere", "--agent", "a", "--", "cat"),
             "there is no project nowhere (HTTP 404)\nProjects: demo",
         ),
+        (("--project", " ", "--agent", "a", "--", "cat"), "the name of the project is empty"),
         (("--project", _NOBODYS, "--agent", "a", "--", "cat"), "piecework admin projects list"),
         (("--project", "demo", "--agent", "not/a/name", "--", "cat"), "cannot be a worker's name"),
         (("--project", "demo", "--agent", "a", "--", "no-such-program"), "is not a program"),

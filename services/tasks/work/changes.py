@@ -46,6 +46,10 @@ class WorkChanges:
         """Call `observer` with every step that this replica has written; it must be quick and not raise."""
         self._observers.append(observer)
 
+    def recall(self, item_id: str) -> WorkItem | None:
+        """Return an item as it was when this replica leased it, None when it is not remembered."""
+        return self._leased.get(item_id)
+
     async def find(self, item_id: str) -> WorkItem | None:
         """Return an item as it is, or as it was when this replica leased it; its queue and owner never change."""
         return self._leased.get(item_id) or await self._store.read(item_id)
@@ -81,6 +85,23 @@ class WorkChanges:
                 return step.after
         raise changed_too_often(item_id)
 
+    async def change_remembered(self, wishes: Sequence[tuple[WorkItem, Decision]]) -> list[WorkItem | None]:
+        """Change items as they are remembered, in one write; they have to leave a proof.
+
+        Args:
+            wishes: items that `recall` returned, and what to do with each.
+
+        Returns:
+            Each item as it is then; None when it has to be looked at first, and `change` does that.
+        """
+        steps = [self._step(item, decide) for item, decide in wishes]
+        landed = iter(await self.apply_many([step for step in steps if step is not None]))
+        changed = [step.after if step is not None and next(landed) else None for step in steps]
+        for (item, _), after in zip(wishes, changed, strict=True):
+            if after is None:
+                self._leased.pop(item.id, None)
+        return changed
+
     async def apply_many(self, steps: Sequence[Transition]) -> Sequence[bool]:
         """Write steps that leave a proof, once; tells for each whether it landed."""
         landed = await self._store.apply_many(steps)
@@ -91,14 +112,17 @@ class WorkChanges:
 
     async def _try(self, remembered: WorkItem, decide: Decision) -> WorkItem | None:
         """Take a step from an item as it is remembered; None when that may not be how it is."""
-        try:
-            step = decide(remembered)
-        except DomainError:
-            step = None
+        step = self._step(remembered, decide)
         if step is not None and await self._write(step):
             return step.after
         self._leased.pop(remembered.id, None)
         return None
+
+    def _step(self, remembered: WorkItem, decide: Decision) -> Transition | None:
+        try:
+            return decide(remembered)
+        except DomainError:
+            return None
 
     async def _write(self, step: Transition) -> bool:
         landed = await self._store.apply(step)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,7 @@ from services.tasks.work.weight import Budget
 
 if TYPE_CHECKING:
     from kit.clock import Clock
-    from services.tasks.work.changes import WorkChanges
+    from services.tasks.work.changes import Decision, WorkChanges
     from services.tasks.work.doorbell import Doorbell
     from services.tasks.work.leaser import Leaser
     from services.tasks.work.store import WorkStore
@@ -137,21 +138,16 @@ class WorkService:
     ) -> list[WorkItem | DomainError]:
         """End attempts, each named by item and token; one outcome per entry, in order."""
         caller.require(WORK)
-        return await asyncio.gather(
-            *(self._outcome(caller, item_id, Claim(token=token), ending) for item_id, token, ending in endings)
-        )
-
-    async def end(self, caller: Caller, item_id: str, claim: Claim, ending: Ending) -> WorkItem:
-        """End one attempt.
-
-        Raises:
-            NotFound: ITEM_NOT_FOUND.
-            WrongState: NOT_LEASED.
-            Conflict: STALE_TOKEN, OTHER_HOLDER.
-        """
         now = self._clock.now()
-        await self._enter(caller, item_id)
-        return await self._changes.change(item_id, lambda item: end(item, claim, ending, now))
+        wishes = [
+            (item_id, partial(end, claim=Claim(token=token), ending=ending, now=now))
+            for item_id, token, ending in endings
+        ]
+        outcomes = await self._end_remembered(caller, wishes)
+        others = [place for place in range(len(wishes)) if place not in outcomes]
+        looked_at = await asyncio.gather(*(self._outcome(caller, *wishes[place]) for place in others))
+        outcomes.update(zip(others, looked_at, strict=True))
+        return [outcomes[place] for place in range(len(wishes))]
 
     async def extend(self, caller: Caller, item_id: str, claim: Claim, extension: timedelta) -> WorkItem:
         """Move the end of a lease.
@@ -194,9 +190,39 @@ class WorkService:
             else:
                 self._doorbell.ring(queue, operator_id, count)
 
-    async def _outcome(self, caller: Caller, item_id: str, claim: Claim, ending: Ending) -> WorkItem | DomainError:
+    async def _end_remembered(
+        self, caller: Caller, wishes: Sequence[tuple[str, Decision]]
+    ) -> dict[int, WorkItem | DomainError]:
+        """End in one write what was leased here; leaves out the places of which more has to be found out."""
+        doors: dict[tuple[str, int], bool] = {}
+        quick: dict[int, tuple[WorkItem, Decision]] = {}
+        for place, (item_id, decide) in enumerate(wishes):
+            item = self._changes.recall(item_id)
+            if item is None:
+                continue
+            door = (item.queue, item.operator_id)
+            if door not in doors:
+                doors[door] = await self._is_open(caller, item)
+            if doors[door]:
+                quick[place] = (item, decide)
         try:
-            return await self.end(caller, item_id, claim, ending)
+            ended = await self._changes.change_remembered(list(quick.values()))
+        except DomainError as error:
+            return dict.fromkeys(quick, error)
+        return {place: item for place, item in zip(quick, ended, strict=True) if item is not None}
+
+    async def _is_open(self, caller: Caller, item: WorkItem) -> bool:
+        try:
+            caller.require_operator(item.operator_id)
+            await self._admit(caller, item.queue)
+        except DomainError:
+            return False
+        return True
+
+    async def _outcome(self, caller: Caller, item_id: str, decide: Decision) -> WorkItem | DomainError:
+        try:
+            await self._enter(caller, item_id)
+            return await self._changes.change(item_id, decide)
         except DomainError as error:
             return error
 

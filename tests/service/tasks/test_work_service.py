@@ -4,93 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from piecework.tasks.v1 import queue_pb2
 from piecework.tasks.v1 import work_pb2 as pb
 
-from kit.caller import ANONYMOUS, READ, Caller, service_caller
+from kit.caller import ANONYMOUS, READ, Caller
 from kit.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated, WrongState
 from kit.ids import new_id
 from kit.timestamps import from_timestamp, to_duration, to_timestamp
 from tests.conditions import come_true
 from tests.service.hosting import refused
 from tests.service.tasks.platform import OWNER, STRANGER, Queue, TasksPlatform
-
-SERVICE = service_caller("orchestrator")
+from tests.service.tasks.work_calls import SERVICE, complete, completion, enqueue, fail, get, lease, new
 
 
 @pytest.fixture
 def pool() -> str:
     return f"pool:{new_id()}"
-
-
-async def enqueue(platform: TasksPlatform, pool: str, *items: pb.NewWorkItem, caller: Caller = OWNER) -> list[str]:
-    request = pb.EnqueueRequest(queue=pool, items=items, operator_id=0 if caller is not SERVICE else 1)
-    return [item.id for item in (await platform.call(platform.work.Enqueue, request, caller)).items]
-
-
-def new(number: int = 0, **fields: Any) -> pb.NewWorkItem:
-    return pb.NewWorkItem(payload_json=f'{{"number":{number}}}', **fields)
-
-
-async def lease(
-    platform: TasksPlatform, pool: str, count: int = 1, caller: Caller = OWNER, holder: str = "w"
-) -> list[pb.WorkItem]:
-    request = pb.LeaseRequest(queue=pool, holder=holder, max_items=count)
-    return list((await platform.call(platform.work.Lease, request, caller)).items)
-
-
-def completion(item: pb.WorkItem, result: str = "done", token: int = 0) -> pb.Completion:
-    return pb.Completion(lease=pb.LeaseRef(item_id=item.id, token=token or item.lease.token), result=result)
-
-
-async def complete(platform: TasksPlatform, *completions: pb.Completion, caller: Caller = OWNER) -> list[str]:
-    request = pb.CompleteRequest(completions=completions)
-    return [outcome.reason for outcome in (await platform.call(platform.work.Complete, request, caller)).outcomes]
-
-
-async def fail(platform: TasksPlatform, *failures: pb.Failure) -> list[str]:
-    request = pb.FailRequest(failures=failures)
-    return [outcome.reason for outcome in (await platform.call(platform.work.Fail, request)).outcomes]
-
-
-async def get(platform: TasksPlatform, item_id: str, caller: Caller = OWNER) -> pb.WorkItem:
-    answer: pb.WorkItem = (await platform.call(platform.work.GetItem, pb.GetItemRequest(item_id=item_id), caller)).item
-    return answer
-
-
-async def test_items_are_leased_and_completed_in_batches(platform: TasksPlatform, pool: str) -> None:
-    ids = await enqueue(platform, pool, *(new(number) for number in range(250)))
-    leased = [item for _ in range(3) for item in await lease(platform, pool, 100)]
-    assert [item.id for item in leased] == ids
-    assert [item.payload_json for item in leased[:2]] == ['{"number":0}', '{"number":1}']
-    assert {(item.lease.holder, item.lease.token, item.state) for item in leased} == {("w", 1, pb.WORK_STATE_LEASED)}
-    assert await complete(platform, *(completion(item) for item in leased)) == [""] * 250
-    assert {(await get(platform, item_id)).state for item_id in ids[::50]} == {pb.WORK_STATE_COMPLETED}
-    assert await lease(platform, pool) == []
-
-
-async def test_a_batch_is_accepted_in_part(platform: TasksPlatform, pool: str) -> None:
-    await enqueue(platform, pool, *(new() for _ in range(4)))
-    good, stale, done, queued = await lease(platform, pool, 4)
-    await complete(platform, completion(done, "before"))
-    await fail(platform, pb.Failure(lease=pb.LeaseRef(item_id=queued.id, token=1), can_retry=True))
-    unknown = pb.WorkItem(id=new_id(), lease=pb.Lease(token=1))
-    outcomes = await complete(
-        platform,
-        completion(unknown),
-        completion(good),
-        completion(stale, token=2),
-        completion(done, "again"),
-        completion(queued),
-        completion(good),
-    )
-    assert outcomes == ["ITEM_NOT_FOUND", "", "STALE_TOKEN", "NOT_LEASED", "NOT_LEASED", ""]
-    assert (await get(platform, good.id)).state == pb.WORK_STATE_COMPLETED
-    assert (await get(platform, stale.id)).state == pb.WORK_STATE_LEASED
 
 
 async def test_larger_priorities_go_first_and_older_items_within_one(platform: TasksPlatform, pool: str) -> None:

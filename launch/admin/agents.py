@@ -12,10 +12,11 @@ from piecework.agents.v1 import registry_pb2 as registry
 from launch.admin.connection import Administration
 from launch.admin.options import AsJson, DataDir, Owner, call, wants_json
 from launch.admin.output import moment, show_list, show_one
+from launch.names import AGENT_RULE, agent_name, number
 
 app = typer.Typer(help="Workers with a name and a key of their own.", no_args_is_help=True)
 _NOTE = "The key is shown this once; only its hash is stored."
-AgentId = Annotated[int, typer.Argument(help="Id of the agent.")]
+AgentId = Annotated[int, typer.Argument(parser=number, metavar="ID", help="Id of the agent.")]
 
 
 def _row(agent: identity.Agent, operator: str) -> dict[str, Any]:
@@ -45,7 +46,9 @@ def _status(status: registry.AgentStatus.ValueType) -> str:
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="Name, unique within the operator.")],
+    name: Annotated[
+        str, typer.Argument(parser=agent_name, metavar="NAME", help=f"{AGENT_RULE}; unique within the operator.")
+    ],
     operator: Owner,
     data_dir: DataDir = None,
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from kit.caller import ADMIN, OPERATOR_SCOPES, Caller, CallerSigner, service_cal
 from kit.channels import CallOptions, Channels, Outgoing, UnknownPeer
 from kit.status import from_rpc_error
 from launch import places
+from launch.choices import choices
 from launch.configuration import configured, require
 from launch.errors import CommandFailed
 from launch.running import find_running
@@ -34,6 +35,16 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 10.0
 _SELF = service_caller("admin")
+_OPERATORS = "`piecework admin operators list` shows them all."
+_KEYS = "`piecework admin keys list --operator NAME` shows those of an operator."
+# What to do about a refusal, by its reason or by the field that is wrong.
+_ADVICE: Mapping[str, str] = {
+    "AGENT_NOT_FOUND": "`piecework admin agents list --operator NAME` shows those of an operator.",
+    "KEY_NOT_FOUND": _KEYS,
+    "key_id": _KEYS,
+    "TASK_NOT_FOUND": "`piecework admin dispute list` shows the tasks that wait for a decision.",
+    "TRANSFER_EXISTS": "It was another amount, or for another operator. Choose another --transfer-id for this one.",
+}
 
 
 class Administration:
@@ -108,8 +119,8 @@ class Administration:
         for operator in operators:
             if name_or_id in (operator.name, str(operator.id)):
                 return operator
-        known = ", ".join(operator.name for operator in operators) or "none yet"
-        raise CommandFailed(f"there is no operator {name_or_id}", f"Operators: {known}.")
+        known = choices("Operators", [operator.name for operator in operators], _OPERATORS)
+        raise CommandFailed(f"there is no operator {name_or_id}", known)
 
 
 @asynccontextmanager
@@ -125,11 +136,14 @@ async def connected(data_dir: Path | None) -> AsyncIterator[Administration]:
         yield Administration(channels, Outgoing(CallerSigner(key)))
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            place = ", ".join(sorted(set(addresses.values())))
+            place = ", ".join(sorted({address for address in addresses.values() if address}))
             raise CommandFailed(
                 f"the platform at {place} does not answer", "Is it running? Try piecework doctor."
             ) from error
-        raise CommandFailed(from_rpc_error(error).message) from error
+        refusal = from_rpc_error(error)
+        said = (refusal.reason, *(violation.field for violation in refusal.violations))
+        advice = next((_ADVICE[name] for name in said if name in _ADVICE), "")
+        raise CommandFailed(refusal.message, advice) from error
     finally:
         await channels.close()
 

@@ -30,7 +30,7 @@ def _row(account: ledger.Account, operator: str) -> dict[str, Any]:
 
 @app.command("grant")
 def grant(
-    credits: Annotated[int, typer.Argument(min=1, help="How many.")],  # noqa: A002 - what people read in the help
+    credits: Annotated[int, typer.Argument(min=1, max=10**12, help="How many.")],  # noqa: A002 - what people read
     operator: Owner,
     description: Annotated[str, typer.Option(help="What the operator reads in its history.")] = "Granted",
     transfer_id: Annotated[
@@ -41,7 +41,8 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """Put credits on the account of an operator."""
-    transfer = transfer_id or f"grant:{new_id()}"
+    # An empty one, as of a variable that is not set, is refused: the command would grant each time that it is repeated.
+    transfer = f"grant:{new_id()}" if transfer_id is None else transfer_id
 
     async def work(platform: Administration) -> dict[str, Any]:
         owner = await platform.operator(operator)

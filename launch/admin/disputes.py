@@ -10,6 +10,7 @@ from piecework.tasks.v1 import market_pb2 as market
 from launch.admin.connection import Administration
 from launch.admin.options import AsJson, DataDir, call, wants_json
 from launch.admin.output import moment, show_list, show_one
+from launch.names import number
 
 app = typer.Typer(help="Work that was refused for good, and what becomes of its price.", no_args_is_help=True)
 _PAGE = 100
@@ -28,7 +29,7 @@ def list_all(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
 
 @app.command("resolve")
 def resolve(
-    task: Annotated[int, typer.Argument(metavar="TASK", help="Number of the task.", min=1)],
+    task: Annotated[int, typer.Argument(parser=number, metavar="TASK", help="Number of the task.")],
     worker_percent: Annotated[
         int, typer.Option(help="Share of the price that the worker gets; the platform's fee is taken off it.")
     ],

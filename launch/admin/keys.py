@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 from piecework.agents.v1 import identity_pb2 as identity
 
+from kit.caller import ADMIN, OPERATOR_SCOPES
 from launch.admin.connection import Administration
 from launch.admin.options import AsJson, DataDir, Owner, call, wants_json
 from launch.admin.output import moment, show_list, show_one
 
 app = typer.Typer(help="Keys of operators.", no_args_is_help=True)
+_SCOPES = (*OPERATOR_SCOPES, ADMIN)
 
 
 def _row(key: identity.OperatorKey) -> dict[str, Any]:
@@ -28,7 +30,9 @@ def _row(key: identity.OperatorKey) -> dict[str, Any]:
 @app.command("create")
 def create(
     operator: Owner,
-    scope: Annotated[list[str] | None, typer.Option(help="What it allows; all but admin when not given.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"What it allows: {', '.join(_SCOPES)}; all but admin when not given.")
+    ] = None,
     data_dir: DataDir = None,
     *,
     test: Annotated[bool, typer.Option("--test", help="Make a test key.")] = False,

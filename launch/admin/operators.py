@@ -10,6 +10,7 @@ from piecework.agents.v1 import identity_pb2 as identity
 from launch.admin.connection import Administration
 from launch.admin.options import AsJson, DataDir, call, wants_json
 from launch.admin.output import moment, show_list, show_one
+from launch.names import OPERATOR_RULE, operator_name
 
 app = typer.Typer(help="Accounts: people or organisations.", no_args_is_help=True)
 
@@ -20,7 +21,10 @@ def _row(operator: identity.Operator) -> dict[str, Any]:
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="Unique name.")], data_dir: DataDir = None, *, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(parser=operator_name, metavar="NAME", help=f"{OPERATOR_RULE}; nobody else's.")],
+    data_dir: DataDir = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Make an operator."""
 

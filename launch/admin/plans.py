@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from launch.admin.output import moment, show_list, show_one
 from launch.errors import CommandFailed
 
 app = typer.Typer(help="What operators may use.", no_args_is_help=True)
+_RUNS = re.compile(r"[0-9]{1,12}")
 
 
 def _window(window: int) -> str:
@@ -33,7 +35,7 @@ def _limits(texts: list[str]) -> list[plans.QuotaLimit]:
     for text in texts:
         window, _, runs = text.partition("=")
         name = f"QUOTA_WINDOW_{window.strip().upper()}"
-        if name not in plans.QuotaWindow.keys()[1:] or not runs.strip().isdecimal():
+        if name not in plans.QuotaWindow.keys()[1:] or not _RUNS.fullmatch(runs.strip()):
             raise CommandFailed(f"{text} is no limit", "Limits look like hour=10, day=50, week=200 or month=1000.")
         limits.append(plans.QuotaLimit(window=plans.QuotaWindow.Value(name), runs=int(runs)))
     return limits
@@ -47,7 +49,7 @@ def set_plan(
         list[str] | None, typer.Option(help="Another limit than the plan's, for example hour=10.", show_default=False)
     ] = None,
     max_agents: Annotated[
-        int | None, typer.Option(min=1, help="Another number of agents in one run.", show_default=False)
+        int | None, typer.Option(min=1, max=1000, help="Another number of agents in one run.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     *,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from launch import places
+from launch import names, places
 from launch.credentials import Credentials
 from launch.errors import CommandFailed
 from launch.loop import run
@@ -23,8 +22,6 @@ from launch.worker.options import WorkerOptions
 from launch.worker.outcome import Fate
 from launch.worker.panel import ProgressPanel
 from launch.worker.progress import Tally
-
-_AGENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 
 
 def worker(
@@ -115,7 +112,7 @@ def _check(options: WorkerOptions) -> None:
     if not options.project.strip():
         raise CommandFailed("the name of the project is empty", "`piecework admin projects list` shows them all.")
     for name in options.agent_names:
-        if not _AGENT_NAME.fullmatch(name):
-            raise CommandFailed(f"{name!r} cannot be a worker's name", "Use 1 to 50 letters, digits, - and _.")
+        if not names.AGENT.fullmatch(name):
+            raise CommandFailed(f"{name!r} cannot be a worker's name", f"Use {names.AGENT_RULE}.")
     if shutil.which(options.command[0]) is None:
         raise CommandFailed(f"{options.command[0]} is not a program that can be run")

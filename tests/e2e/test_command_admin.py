@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from piecework.agents.v1 import registry_pb2 as registry
 
 from launch.admin.connection import connected
@@ -82,6 +83,41 @@ async def test_a_refusal_says_what_is_wrong(up: Up) -> None:
     unknown = await run("admin", "keys", "list", "--operator", "nobody", "--data-dir", up.data_dir)
     assert unknown.status == 1
     assert "there is no operator nobody" in unknown.err
+    assert "Operators: poster, worker" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("operators create -- _", 2, "1 to 63 letters"),
+        ("agents create --operator poster a,b", 2, "1 to 50 letters"),
+        ("agents rotate-key 99999999999999999999", 2, "is not a number"),
+        ("agents rotate-key 999999", 1, "piecework admin agents list --operator NAME"),
+        ("agents pause 999999", 1, "piecework admin agents list --operator NAME"),
+        ("keys revoke nothing", 1, "piecework admin keys list --operator NAME"),
+        ("keys revoke 01a00000-0000-7000-8000-000000000000", 1, "piecework admin keys list --operator NAME"),
+        ("credits grant --operator poster 99999999999999999999", 2, "less than or equal to 1000000000000"),
+        ("credits grant --operator poster 5 --transfer-id=", 1, "transfer_id: must be at least 1 characters"),
+        ("plans set pro --operator worker --limit hour=99999999999999999999", 1, "is no limit"),
+        ("plans set pro --operator worker --max-agents 9999999999", 2, "less than or equal to 1000"),
+        ("dispute resolve 99999999999999999999 --worker-percent 1", 2, "is not a number"),
+        ("dispute resolve 999999 --worker-percent 1", 1, "piecework admin dispute list"),
+        ("dispute resolve 999999 --worker-percent 101", 2, "must be from 0 to 100"),
+    ],
+)
+async def test_wrong_input_is_told_with_what_would_be_right(up: Up, arguments: str, status: int, said: str) -> None:
+    ended = await run("admin", "--data-dir", up.data_dir, *arguments.split())
+    assert ended.status == status, ended
+    assert said in " ".join(ended.err.replace("│", "").split())
+    assert "Traceback" not in ended.err
+
+
+async def test_a_grant_of_the_same_name_is_not_another_one(up: Up) -> None:
+    grant = ("admin", "--data-dir", up.data_dir, "credits", "grant", "--operator", "poster", "--transfer-id", "march")
+    assert (await run(*grant, "5")).status == 0
+    other = await run(*grant, "6")
+    assert other.status == 1
+    assert "another amount" in other.err
 
 
 async def test_where_nothing_runs_it_says_so(memory_dir: Path) -> None:

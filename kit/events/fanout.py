@@ -78,6 +78,15 @@ class Fanout:
                 if not others:
                     del self._inboxes[stream]
 
+    def wants(self, stream: str) -> bool:
+        """Tell whether somebody wants what is part of `stream` alone."""
+        inboxes = self._inboxes
+        return stream in inboxes or None in inboxes or (stream == EVERY_STREAM and bool(inboxes))
+
+    def pass_over(self, seq: int) -> None:
+        """Count the next event, which nobody wants."""
+        self.newest = seq
+
     def publish(self, event: Event) -> None:
         """Put the next event into every inbox that wants it; one that is full is closed."""
         before, self.newest = self.newest, event.seq

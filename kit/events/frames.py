@@ -1,4 +1,4 @@
-"""BSON by hand for the one hot copy: the change of a change-stream document becomes an event without being decoded."""
+"""BSON by hand for the one hot copy: a change becomes an event, and is told to nobody, without being decoded."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _ID_NAME = b"\x12_id\x00"
 _CHANGE_NAME = b"\x03change\x00"
 _AT_NAME = b"\x09at\x00"
 _TOKEN_NAME = b"\x03token\x00"
+_UP_TO_STREAM = (b"\x02id\x00", b"\x02type\x00", b"\x02stream\x00")  # how a change begins, see `change_document`
+_TOPICS_NAME = b"\x04topics\x00"
 _ID_VALUE_OFFSET = 9  # size (4), type (1) and name (4) of `_id` come first
 
 
@@ -30,6 +32,18 @@ def change_bytes(document: RawBSONDocument) -> bytes | memoryview:
     if raw[start:end] != _CHANGE_NAME:
         raise ValueError("a document of the change stream holds no change after its token")
     return raw[end : end + _INT32.unpack_from(raw, end)[0]]
+
+
+def only_stream(change: bytes | memoryview) -> str | None:
+    """Return the one stream that a change is part of; None when it has topics too, or only decoding would tell."""
+    raw = bytes(change)
+    start, end = 0, _INT32.size
+    for name in _UP_TO_STREAM:
+        start = end + len(name)
+        if raw[end:start] != name:
+            return None
+        end = start + _INT32.size + _INT32.unpack_from(raw, start)[0]
+    return None if _TOPICS_NAME in raw else raw[start + _INT32.size : end - 1].decode()
 
 
 def event_documents(

@@ -22,9 +22,10 @@ from pymongo.errors import PyMongoError
 
 from kit.clock import Clock
 from kit.errors import Unavailable
+from kit.events.fanout import Fanout
 from kit.events.feed import Feed, FeedClosed, HistoryLost, open_feed
-from kit.events.frames import RAW, change_bytes
-from kit.events.model import Event, event_of
+from kit.events.frames import RAW, change_bytes, only_stream
+from kit.events.model import event_of
 from kit.events.recovery import Recovery
 from kit.events.store import AWARE, Collision, EventStore, Position
 from kit.leadership import Leadership
@@ -197,7 +198,7 @@ class _Telling:
 
     def __init__(self, tail: EventTail | None) -> None:
         self._tail = tail
-        self._publish: Callable[[Event], None] | None = None
+        self._fanout: Fanout | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> _Telling:
@@ -210,11 +211,16 @@ class _Telling:
         """Publish changes that are stored; `newest` is the number of the last one."""
         if self._tail is None:
             return
-        if self._publish is None:
-            self._publish = self._stack.enter_context(self._tail.fed(newest))
+        if self._fanout is None:
+            self._fanout = self._stack.enter_context(self._tail.fed(newest))
             return
         for seq, change in enumerate(changes, newest - len(changes) + 1):
-            self._publish(event_of({"_id": seq, "change": decode(change, AWARE)}))
+            # Most events are of streams that nobody follows now: those need not be decoded.
+            stream = only_stream(change)
+            if stream is None or self._fanout.wants(stream):
+                self._fanout.publish(event_of({"_id": seq, "change": decode(change, AWARE)}))
+            else:
+                self._fanout.pass_over(seq)
 
 
 def _pipeline(start: Mapping[str, Any], collections: list[str]) -> list[dict[str, Any]]:

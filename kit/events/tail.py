@@ -107,20 +107,20 @@ class EventTail:
                     fanout.forget(inbox)
 
     @contextlib.contextmanager
-    def fed(self, newest: int) -> Iterator[Callable[[Event], None]]:
+    def fed(self, newest: int) -> Iterator[Fanout]:
         """Publish what the relay of this process stores, without the way through the database.
 
         Args:
             newest: the number of the newest event that is stored, where no failover can take it back.
 
         Yields:
-            a function that takes the next event as soon as it is stored in the same way.
+            what takes the next event as soon as it is stored in the same way.
         """
         self._fed = True
         self._stop()
         try:
             with self._publishing(Fanout(newest)) as fanout:
-                yield fanout.publish
+                yield fanout
         finally:
             self._fed = False
             if self._subscribers:

@@ -54,6 +54,34 @@ async def test_the_relay_feeds_the_tail_of_its_process(database: Database) -> No
     await tail.close()
 
 
+async def test_what_nobody_reads_is_counted_and_what_somebody_reads_is_told(database: Database) -> None:
+    source, tail = Source(database), EventTail(database)
+
+    async def churn() -> None:
+        for subject in ("a-1", "b-1", "c-1"):
+            await source.change(subject)
+
+    async with running(make_relay(database, tail=tail)), asyncio.timeout(30):
+        await churn()
+        await come_true(lambda: stored_so_far(database, 3))
+        reader, idler = tail.subscribe(["project:b"], 3), tail.subscribe(["project:x"], 3)
+        async with aclosing(reader) as one, aclosing(idler) as none:
+            reading, waiting = asyncio.create_task(take(one, 2)), asyncio.create_task(take(none, 1))
+            await churn()
+            await churn()
+            assert told(await reading) == [(5, "b-1:2"), (8, "b-1:3")]
+            await come_true(lambda: counted(tail, 9))
+            await source.change("x-1")
+            assert told(await waiting) == [(10, "x-1:1")]
+        await churn()
+        await come_true(lambda: counted(tail, 13))
+    await tail.close()
+
+
+async def counted(tail: EventTail, newest: int) -> bool:
+    return await tail.position() == newest
+
+
 async def test_readers_go_on_when_relays_come_and_go(database: Database) -> None:
     source, tail = Source(database), EventTail(database, buffer=5)
     async with AsyncExitStack() as stack:

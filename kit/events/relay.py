@@ -142,7 +142,7 @@ class EventRelay:
             now = self._clock.now()
             position = await self._recovery.recover(since=now - self._retention, at=now, cause=cause)
         seq = max(position.seq, await self._store.newest())
-        pipeline = _pipeline(position.start, self._collections)
+        pipeline = _pipeline(position.start, self._database.name, self._collections)
         async with open_feed(
             self._database, None, pipeline, RAW, await_seconds=self._await_seconds, max_batch=self._max_batch
         ) as feed:
@@ -223,12 +223,13 @@ class _Telling:
                 self._fanout.pass_over(seq)
 
 
-def _pipeline(start: Mapping[str, Any], collections: list[str]) -> list[dict[str, Any]]:
-    kinds = {"$in": ["insert", "update", "replace"]}
+def _pipeline(start: Mapping[str, Any], database: str, collections: list[str]) -> list[dict[str, Any]]:
+    # MongoDB looks for whole names of collections in its log, and would match parts of names by regular expressions.
+    sources = [{"db": database, "coll": collection} for collection in collections]
     change = {"$ifNull": ["$fullDocument.change", "$updateDescription.updatedFields.change"]}
     return [
         {"$changeStream": dict(start)},
-        {"$match": {"ns.coll": {"$in": collections}, "operationType": kinds}},
+        {"$match": {"ns": {"$in": sources}}},
         {"$project": {"change": change}},
         {"$match": {"change.id": {"$type": "string"}}},
     ]

@@ -40,6 +40,9 @@ async def test_every_way_to_write_a_change_becomes_one_event(database: Database)
         document["change"] = {**document["change"], "id": "a-1:3", "version": 3}
         await database["tasks"].replace_one({"_id": "a-1"}, document)
         await database["unrelated"].insert_one({"change": {"id": "x:1"}})
+        await database.client[f"{database.name}-other"]["tasks"].insert_one({"change": {"id": "y:1"}})
+        await database["tasks"].insert_one({"_id": "gone"})
+        await database["tasks"].delete_one({"_id": "gone"})
         await source.change("b-1", "projects")
         events = await wait_for_events(database, 4)
     source.versions["a-1"] = 3

@@ -22,7 +22,8 @@ def take(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise CommandFailed(f"{host} is not an address that can be listened on", str(error)) from error
+        reason = f"{(error.strerror or str(error)).capitalize()}. Choose another one with --host."
+        raise CommandFailed(f"{host or repr(host)} is not an address that can be listened on", reason) from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.settimeout(0)
@@ -40,6 +41,8 @@ def _refusal(host: str, port: int, error: OSError) -> CommandFailed:
         return CommandFailed(f"port {port} on {host} is taken by another process", advice)
     if error.errno == errno.EACCES:
         return CommandFailed(f"this user may not listen on port {port}", "Choose a port above 1023 with --port.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return CommandFailed(f"{host} is not an address of this machine", "Choose one that is with --host.")
     return CommandFailed(f"cannot listen on port {port} of {host}: {error.strerror}")
 
 

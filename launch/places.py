@@ -76,8 +76,11 @@ def read(path: Path, kind: type[_Value]) -> _Value | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise CommandFailed(f"{path.parent} is not a directory", "Name another one with --data-dir.") from error
     except (OSError, msgspec.MsgspecError) as error:
-        raise CommandFailed(f"{path} cannot be read: {error}", "Restore it, or move it away.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CommandFailed(f"{path} cannot be read: {reason}", "Restore it, or move it away.") from error
 
 
 def write(path: Path, value: msgspec.Struct) -> None:

@@ -15,11 +15,17 @@ def choose(repository: Path, count: int) -> dict[str, str]:
     """Return the texts of `count` tracked files by their path: always the same ones, from all over the repository.
 
     Raises:
-        CommandFailed: there are not that many text files.
+        CommandFailed: there are not that many text files, or no directory.
     """
+    if not repository.is_dir():
+        raise CommandFailed(f"{repository} is not a directory")
     texts = {path: text for path in _tracked(repository) if (text := _text(repository / path))}
     if len(texts) < count:
-        raise CommandFailed(f"{repository} has {len(texts)} short text files, and the demonstration needs {count}")
+        found = f"{len(texts)} short text file{'' if len(texts) == 1 else 's'}"
+        raise CommandFailed(
+            f"{repository} has {found}, and the demonstration needs {count}",
+            "Name another directory with --repository, or count fewer with --tasks.",
+        )
     paths = sorted(texts)
     return {path: texts[path] for path in (paths[number * len(paths) // count] for number in range(count))}
 

@@ -13,7 +13,8 @@ from kit.settings import Settings
 from launch import places
 from launch.configuration import configured
 from launch.doctor import engines, machine, peers, place
-from launch.doctor.finding import Finding, Verdict
+from launch.doctor.finding import Finding, Verdict, problem
+from launch.errors import CommandFailed
 from launch.loop import run
 from launch.running import find_running
 from launch.terminal import out, say_json
@@ -41,7 +42,10 @@ def doctor(
 
 
 async def _examine(settings: Settings, directory: places.DataDirectory) -> list[Finding]:
-    running = find_running(directory)
+    try:
+        running, unread = find_running(directory), None
+    except CommandFailed as error:
+        running, unread = None, problem("Platform", error.message, error.advice)
     return [
         machine.python(),
         machine.clock(),
@@ -51,7 +55,7 @@ async def _examine(settings: Settings, directory: places.DataDirectory) -> list[
         place.port(settings.host, settings.port, running),
         await engines.mongodb(settings.mongodb_uri),
         await engines.valkey(settings.redis_url),
-        *await peers.platform(running),
+        *([unread] if unread else await peers.platform(running)),
         *await peers.services(settings),
     ]
 

@@ -19,10 +19,12 @@ def data_directory(directory: DataDirectory, running: RunningPlatform | None) ->
     path = directory.path
     if not path.exists():
         parent = next(folder for folder in path.parents if folder.exists())
-        if not os.access(parent, os.W_OK):
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
             return problem("Data directory", f"{path} cannot be made", f"Allow writing to {parent}, or use --data-dir.")
         return ok("Data directory", f"{path}, to be made by the first start")
-    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+    if not path.is_dir():
+        return problem("Data directory", f"{path} is not a directory", "Name another one with --data-dir.")
+    if not os.access(path, os.W_OK | os.X_OK):
         return problem("Data directory", f"{path} cannot be written", "Change its owner or mode, or use --data-dir.")
     open_secrets = [file for file in (directory.credentials, directory.secrets) if _is_open(file)]
     if open_secrets:

@@ -53,11 +53,12 @@ def _lent(stack: contextlib.ExitStack, public: Path | None) -> Premises:
     if public is None:
         return Premises(data, data)
     directory = DataDirectory(public)
+    stack.enter_context(DataDirectoryLock(public))
     if directory.credentials.exists() or (public / "mongodb").exists():
         raise CommandFailed(
-            f"{public} belongs to a platform that keeps its data", "Name another directory, or leave --ephemeral away."
+            f"{public} belongs to a platform that keeps its data",
+            "Name another directory, or leave --ephemeral away. What a killed ephemeral one left may be removed.",
         )
-    stack.enter_context(DataDirectoryLock(public))
     # Only of a directory that is ours: what another platform wrote there is its own.
     stack.callback(_remove, directory)
     return Premises(data, directory)

@@ -180,6 +180,20 @@ async def test_doctor_names_each_problem_and_what_to_do(up: Up, memory_dir: Path
     assert all(finding["advice"] for finding in problems)
 
 
+async def test_doctor_goes_on_where_a_file_cannot_be_read(memory_dir: Path) -> None:
+    file = memory_dir / "data" / "platform.json"
+    file.parent.mkdir()
+    file.write_text("broken")
+    ended = await run("doctor", "--data-dir", file.parent, "--port", "0", "--json")
+    assert ended.status == 1, ended.err
+    (problem,) = [finding for finding in json.loads(ended.out)["findings"] if finding["verdict"] == "problem"]
+    assert problem["check"] == "Platform"
+    assert "platform.json cannot be read" in problem["detail"]
+    ended = await run("doctor", "--data-dir", file, "--port", "0")
+    assert ended.status == 1
+    assert f"{file} is not a directory" in ended.out
+
+
 async def test_wrong_settings_are_named() -> None:
     ended = await run("doctor", PIECEWORK_PORT="no-port")
     assert ended.status == 2

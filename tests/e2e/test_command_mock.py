@@ -106,6 +106,15 @@ async def test_a_port_that_is_taken(mock: str) -> None:
     assert "is taken by another process" in ended.err
 
 
+async def test_an_address_that_is_not_of_this_machine() -> None:
+    ended = await run("mock", "--host", "192.0.2.1", "--port", "0")
+    assert ended.status == 1
+    assert "192.0.2.1 is not an address of this machine" in ended.err
+    ended = await run("mock", "--host", "", "--port", "0")
+    assert "'' is not an address that can be listened on" in ended.err
+    assert "Errno" not in ended.err
+
+
 async def test_a_run_can_be_steered(mock: str) -> None:
     _, made = await ask(mock, "POST", "/api/developer/run", json={"prompt": "x"})
     task_id = made["taskId"]

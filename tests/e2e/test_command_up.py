@@ -148,6 +148,13 @@ async def test_an_ephemeral_platform_keeps_off_the_data_of_another(memory_dir: P
     assert refused.status == 1
     assert "keeps its data" in refused.err
     assert (memory_dir / "data" / "credentials.json").read_text() == "{}"
+    assert not (memory_dir / "data" / "lock").exists()
+
+
+async def test_an_ephemeral_platform_is_told_of_one_that_runs_there(up: Up) -> None:
+    refused = await run("up", "--ephemeral", "--data-dir", up.data_dir, "--port", "0")
+    assert refused.status == 1
+    assert f"in use by another piecework (process {up.process.pid})" in refused.err
 
 
 async def test_an_ephemeral_platform_takes_nothing_from_one_that_starts(memory_dir: Path) -> None:

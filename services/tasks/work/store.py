@@ -7,63 +7,22 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
+from kit.batches import write_each
 from kit.combiner import Combiner
 from kit.mongo import duplicate_index, ensure_indexes, is_duplicate, translated
 from kit.optimistic import NEXT_VERSION, guard_versions, is_outdated, update_each
 from services.tasks.work.documents import to_document, to_item, to_update
 from services.tasks.work.errors import DuplicateItem
-from services.tasks.work.model import COMPLETED, DELETED, LEASED, QUEUED, Transition, WorkItem
+from services.tasks.work.indexes import INDEXES
+from services.tasks.work.model import COMPLETED, LEASED, QUEUED, Transition, WorkItem
 
 COLLECTION = "work_items"
 _PLAIN = {"change": 0}
-_TOMBSTONE_SECONDS = 3600
 _MAX_EXPIRED = 500
-_EXISTS = {"$exists": True}
-_INDEXES = (
-    # Who is next; also lists and counts by state. The shard key is `queue`.
-    IndexModel([("queue", ASCENDING), ("state", ASCENDING), ("priority", DESCENDING), ("_id", ASCENDING)], name="next"),
-    IndexModel([("queue", ASCENDING), ("_id", ASCENDING)], name="queue"),
-    IndexModel([("kind", ASCENDING), ("_id", ASCENDING)], name="kind"),
-    IndexModel(
-        [("queue", ASCENDING), ("batch", ASCENDING), ("_id", ASCENDING)],
-        name="batch",
-        partialFilterExpression={"batch": _EXISTS},
-    ),
-    IndexModel(
-        [("queue", ASCENDING), ("ended_at", ASCENDING), ("state", ASCENDING)],
-        name="outcomes",
-        partialFilterExpression={"ended_at": _EXISTS},
-    ),
-    IndexModel([("lease.expires_at", ASCENDING)], name="expiry", partialFilterExpression={"state": LEASED}),
-    IndexModel(
-        [("queue", ASCENDING), ("lease.seat", ASCENDING)],
-        name="seat",
-        unique=True,
-        partialFilterExpression={"lease.seat": _EXISTS},
-    ),
-    IndexModel(
-        [("queue", ASCENDING), ("dedupe", ASCENDING)],
-        name="dedupe",
-        unique=True,
-        partialFilterExpression={"dedupe": _EXISTS},
-    ),
-    IndexModel(
-        [("queue", ASCENDING), ("idempotency", ASCENDING)],
-        name="idempotency",
-        unique=True,
-        partialFilterExpression={"idempotency": _EXISTS},
-    ),
-    IndexModel(
-        [("updated_at", ASCENDING)],
-        name="tombstones",
-        expireAfterSeconds=_TOMBSTONE_SECONDS,
-        partialFilterExpression={"state": DELETED},
-    ),
-)
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -98,7 +57,7 @@ class WorkStore:
     async def prepare(self) -> None:
         """Create the collection and its indexes."""
         await guard_versions(self.items)
-        await ensure_indexes(self.items, _INDEXES)
+        await ensure_indexes(self.items, INDEXES)
 
     async def insert(self, item: WorkItem, actor: str) -> None:
         """Store a new item.
@@ -232,15 +191,17 @@ class WorkStore:
 
     @translated()
     async def _insert(self, entries: Sequence[tuple[WorkItem, str]]) -> Sequence[Exception | None]:
+        verdict = await write_each(self.items, "insert", (to_document(item, actor) for item, actor in entries))
         outcomes: list[Exception | None] = [None] * len(entries)
-        try:
-            await self.items.insert_many([to_document(item, actor) for item, actor in entries], ordered=False)
-        except BulkWriteError as error:
-            if error.details.get("writeConcernErrors"):
-                raise
-            for failure in error.details["writeErrors"]:
-                index = duplicate_index(failure)
-                outcomes[failure["index"]] = error if index is None else DuplicateItem(index)
+        for place, refusal in verdict.errors.items():
+            outcomes[place] = _refusal(refusal)
+        if verdict.errors and not verdict.certain:
+            # What was sent twice is in its own way if it landed before.
+            now = {item.id: item.created_at for item in await self._find([item.id for item, _ in entries])}
+            for place in verdict.errors:
+                item, _ = entries[place]
+                if is_duplicate(verdict.errors[place], "_id_") and now.get(item.id) == item.created_at:
+                    outcomes[place] = None
         return outcomes
 
     async def _apply_groups(self, groups: Sequence[Sequence[Transition]]) -> list[list[bool] | Exception]:
@@ -251,7 +212,7 @@ class WorkStore:
     async def _apply(self, transitions: Sequence[Transition]) -> list[bool | Exception]:
         verdict = await update_each(self.items, [(step.after.id, to_update(step)) for step in transitions])
         outcomes = [_outcome(verdict.errors.get(place)) for place in range(len(transitions))]
-        if verdict.certain and verdict.matched + len(verdict.errors) == len(transitions):
+        if verdict.certain and verdict.written + len(verdict.errors) == len(transitions):
             return outcomes
         # An item is gone, or the write was sent twice: the attempts of each item tell whether it landed.
         now = {item.id: item for item in await self._find([step.after.id for step in transitions])}
@@ -283,6 +244,15 @@ def _outcome(refusal: Mapping[str, Any] | None) -> bool | Exception:
     # A seat that was taken meanwhile refuses one hand-out: that one is lost, as to any faster write.
     if is_outdated(refusal) or is_duplicate(refusal, "seat"):
         return False
+    return _write_error(refusal)
+
+
+def _refusal(refusal: Mapping[str, Any]) -> Exception:
+    index = duplicate_index(refusal)
+    return DuplicateItem(index) if index is not None else _write_error(refusal)
+
+
+def _write_error(refusal: Mapping[str, Any]) -> WriteError:
     return WriteError(str(refusal.get("errmsg")), refusal.get("code"), refusal)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from piecework.tasks.v1 import work_pb2 as pb
 
+from kit.errors import AlreadyExists
 from kit.ids import new_id
+from tests.service.hosting import refused
 from tests.service.tasks.commands import CommandRecorder
 from tests.service.tasks.platform import STRANGER, Queue, TasksPlatform
 from tests.service.tasks.work_calls import SERVICE, complete, completion, enqueue, fail, get, lease, new
@@ -14,6 +16,17 @@ from tests.service.tasks.work_calls import SERVICE, complete, completion, enqueu
 @pytest.fixture
 def pool() -> str:
     return f"pool:{new_id()}"
+
+
+async def lose_an_answer(platform: TasksPlatform, command: str) -> None:
+    """Have the server not confirm the next such command, though it lands."""
+    data = {
+        "failCommands": [command],
+        "namespace": platform.database["work_items"].full_name,
+        "writeConcernError": {"code": 91, "errmsg": "shutting down"},
+    }
+    fault = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data}
+    await platform.database.client.admin.command(fault)
 
 
 async def test_items_are_leased_and_completed_in_batches(platform: TasksPlatform, pool: str) -> None:
@@ -77,13 +90,18 @@ async def test_a_batch_that_was_leased_here_ends_with_one_write(
 async def test_a_batch_whose_answer_was_lost_counts_once(platform: TasksPlatform, pool: str) -> None:
     await enqueue(platform, pool, new(), new())
     leased = await lease(platform, pool, 2)
-    data = {
-        "failCommands": ["update"],
-        "namespace": platform.database["work_items"].full_name,
-        "writeConcernError": {"code": 91, "errmsg": "shutting down"},
-    }
-    fault = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data}
-    await platform.database.client.admin.command(fault)
+    await lose_an_answer(platform, "update")
     assert await complete(platform, *(completion(item) for item in leased)) == ["", ""]
     ended = [await get(platform, item.id) for item in leased]
     assert [(item.state, len(item.attempts), item.version) for item in ended] == [(pb.WORK_STATE_COMPLETED, 1, 3)] * 2
+
+
+async def test_new_items_whose_answer_was_lost_are_there_once(platform: TasksPlatform, pool: str) -> None:
+    (taken,) = await enqueue(platform, pool, new())
+    platform.pass_time(milliseconds=1)
+    await lose_an_answer(platform, "insert")
+    ids = await enqueue(platform, pool, new(), new(id=new_id()))
+    await lose_an_answer(platform, "insert")
+    with refused("ITEM_EXISTS", AlreadyExists):
+        await enqueue(platform, pool, new(id=taken))
+    assert {item.id for item in await lease(platform, pool, 9)} == {taken, *ids}

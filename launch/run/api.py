@@ -78,9 +78,11 @@ class RunsApi:
         Raises:
             CommandFailed: it is refused.
         """
-        given: dict[str, Any] = {"agentCount": options.agents, "budget": options.budget, "fileIds": file_ids or None}
-        known = {name: value for name, value in given.items() if value is not None}
-        body = {"prompt": options.prompt, "modelId": options.model, "options": {**known, "mock": options.mock}}
+        wanted: dict[str, Any] = {"agentCount": options.agents, "fileIds": file_ids or None}
+        # The mock costs nothing, and answers instead of any model.
+        wanted |= {"mock": True} if options.mock else {"budget": options.budget}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        body = {"prompt": options.prompt, "modelId": options.model, "options": given}
         try:
             return _named(await self._ask("POST", f"{_BASE}/run", json=body), "taskId")
         except Refused as refusal:

@@ -28,7 +28,7 @@ _CANCELED_STATUS = 130
 
 def run_prompt(
     prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from standard input.")],
-    model: Annotated[str | None, typer.Option(help="Id of the model; see /api/v1/models.")] = None,
+    model: Annotated[str | None, typer.Option(help="Id of the model; see GET /api/v1/models.")] = None,
     agents: Annotated[int | None, typer.Option(min=1, max=16, help="How many agents.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Credits that it may spend.")] = None,
     file: Annotated[list[Path] | None, typer.Option(help="A file that the agents may read; may be repeated.")] = None,
@@ -36,12 +36,14 @@ def run_prompt(
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Address of the gateway.")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of an operator.")] = None,
     *,
-    mock: Annotated[bool, typer.Option("--mock", help="Use the built-in mock model.")] = False,
+    mock: Annotated[bool, typer.Option("--mock", help="Let the built-in mock model answer, at no cost.")] = False,
 ) -> None:
     """Ask several agents at once, watch them work, and print their answer on standard output.
 
     Status 0: it completed. 1: it failed, or was refused. 130: it was canceled; Ctrl-C cancels it.
     """
+    if mock and model:
+        raise CommandFailed("--mock and --model exclude each other", status=2)
     gateway, secret = _platform(url, key, data_dir)
     text = _text(prompt)
     if not text.strip():

@@ -8,7 +8,9 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.e2e.piecework import LIMIT_SECONDS, Finished, Up, environment, finish, run, spawn
@@ -26,6 +28,14 @@ async def busy(up: Up) -> Up:
 
 async def ask(up: Up, prompt: str, *arguments: str | Path) -> Finished:
     return await run("run", prompt, "--data-dir", up.data_dir, "--mock", *arguments)
+
+
+async def stands(up: Up, ended: Finished) -> dict[str, Any]:
+    """Return what the platform has noted of a run that the command has shown to its end."""
+    task_id = ended.err.split()[-1]
+    headers, path = {"x-api-key": up.key}, f"/api/developer/status/{task_id}"
+    async with aiohttp.ClientSession(up.gateway, headers=headers) as http, http.get(path) as response:
+        return dict(await response.json())
 
 
 async def test_an_answer(busy: Up) -> None:
@@ -46,11 +56,30 @@ async def test_a_file_reaches_the_agents(busy: Up, memory_dir: Path) -> None:
     assert "swordfish" in ended.out
 
 
-async def test_a_budget(busy: Up) -> None:
-    arguments = ("--model", "piecework/mock", "--agents", "2", "--budget", "50")
+async def test_every_option_arrives(busy: Up, memory_dir: Path) -> None:
+    notes = [memory_dir / name for name in ("a.txt", "b.txt")]
+    for file in notes:
+        file.write_text(file.name)
+    arguments = ("--model", "piecework/mock", "--agents", "2", "--budget", "50", "--file", notes[0], "--file", notes[1])
     ended = await run("run", "x", "--data-dir", busy.data_dir, *arguments)
     assert ended.status == 0, ended.err
-    assert "2 agents, " in ended.err
+    state = await stands(busy, ended)
+    assert (state["prompt"], state["modelId"], len(state["agentStatuses"])) == ("x", "piecework/mock", 2)
+    assert state["budgetUsage"]["initialCredits"] == 50
+    assert len(state["fileIds"]) == 2
+    # What the face does not know is kept here too: nothing else was sent.
+    assert set(state["options"]) == {"agentCount", "budget", "fileIds"}
+    assert "mock" not in state
+
+
+async def test_the_mock_needs_no_budget_and_has_no_model(busy: Up) -> None:
+    ended = await ask(busy, "x", "--agents", "1", "--budget", "50")
+    state = await stands(busy, ended)
+    assert state["mock"] is True
+    assert set(state["options"]) == {"agentCount", "mock"}
+    ended = await ask(busy, "x", "--model", "piecework/mock")
+    assert ended.status == 2
+    assert "--mock and --model" in ended.err
 
 
 async def test_a_run_that_fails(busy: Up) -> None:

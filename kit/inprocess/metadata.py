@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +16,6 @@ _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+", re.ASCII)
 _MAX_REMEMBERED = 256
 
 _Metadatum = cygrpc._Metadatum
-_legal_keys: set[str] = set()
 
 USER_AGENT: Entries = (_Metadatum("user-agent", f"grpc-python-asyncio/{grpc.__version__} (in-process)"),)
 
@@ -45,9 +45,10 @@ def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], str | bytes)
 
 
+@functools.lru_cache(_MAX_REMEMBERED)  # a caller's token comes with each of its calls, and is long
 def _entry(key: str, value: str | bytes) -> Any:
-    if key not in _legal_keys:
-        _check_key(key)
+    if _LEGAL_KEY.fullmatch(key) is None:
+        raise cygrpc.ExecuteBatchError(f"Metadata key {key!r} is invalid: Illegal header key")
     if key.endswith("-bin"):
         if not isinstance(value, bytes):
             raise TypeError(f'Binary metadata key="{key}" expected bytes, got {type(value)}')
@@ -59,10 +60,3 @@ def _entry(key: str, value: str | bytes) -> Any:
     if not (value.isascii() and value.isprintable()):
         raise cygrpc.ExecuteBatchError(f"Metadata value for key {key} is invalid: Illegal header value")
     return _Metadatum(key, value)
-
-
-def _check_key(key: str) -> None:
-    if _LEGAL_KEY.fullmatch(key) is None:
-        raise cygrpc.ExecuteBatchError(f"Metadata key {key!r} is invalid: Illegal header key")
-    if len(_legal_keys) < _MAX_REMEMBERED:
-        _legal_keys.add(key)

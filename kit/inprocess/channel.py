@@ -19,6 +19,7 @@ from grpc.aio import _channel as stock
 from kit.inprocess.exchange import Exchange
 from kit.inprocess.server import InProcessServer
 from kit.inprocess.unary import InProcessUnaryUnary
+from kit.inprocess.underway import CallsUnderWay
 from kit.inprocess.wire import Wire
 
 
@@ -89,7 +90,7 @@ class _Transport:
     def __init__(self, server: InProcessServer, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
         self.loop = loop
-        self.calls: set[Exchange] = set()
+        self.calls = CallsUnderWay(loop)
         self.is_closing = False
         self._shut = loop.create_future()
 
@@ -122,5 +123,6 @@ class _Transport:
 
     def close(self) -> None:
         self.is_closing = True
+        self.calls.stop_timer()
         if not self._shut.done():
             self._shut.set_result(None)

@@ -14,6 +14,7 @@ from grpc._cython import cygrpc
 
 from kit.inprocess.metadata import USER_AGENT, Entries, received
 from kit.inprocess.pipe import Pipe
+from kit.inprocess.underway import CallsUnderWay
 
 if TYPE_CHECKING:
     from kit.inprocess.server import InProcessServer
@@ -32,7 +33,7 @@ class Exchange:
 
     Args:
         server: the server that will handle the call.
-        siblings: the calls under way on the same channel; this one adds and removes itself.
+        siblings: the calls under way on the same channel; they end this one when its time is up.
         method: the full name of the method, `/package.Service/Method`.
         loop: the event loop that both sides run on.
         deadline: when the call ends at the latest, in seconds of the loop's clock; None for never.
@@ -43,7 +44,6 @@ class Exchange:
         "_header_waiters",
         "_pending",
         "_siblings",
-        "_timer",
         "_waiters",
         "code",
         "deadline",
@@ -66,7 +66,7 @@ class Exchange:
     def __init__(
         self,
         server: InProcessServer,
-        siblings: set[Exchange],
+        siblings: CallsUnderWay,
         method: str,
         loop: asyncio.AbstractEventLoop,
         deadline: float | None,
@@ -88,7 +88,6 @@ class Exchange:
         self.status_sent = False
         self.locally_cancelled = False
         self.handler_task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._pending: tuple[grpc.StatusCode, str, Entries] | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
         self._header_waiters: list[asyncio.Future[None]] | None = None
@@ -105,7 +104,7 @@ class Exchange:
             if self.deadline <= self.loop.time():
                 self.settle(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", ())
                 return
-            self._timer = self.loop.call_at(self.deadline, self._expire)
+            self._siblings.end_by(self.deadline)
         self.server.accept(self, request)
 
     def settle(self, code: grpc.StatusCode, details: str, trailers: Entries) -> None:
@@ -115,9 +114,6 @@ class Exchange:
         self.code, self.trailers = code, trailers
         self.details = "" if code is OK else details  # HTTP/2 servers send no message with success
         self._siblings.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self.requests is not None:
             self.requests.drop()
         if self.responses is not None:
@@ -138,9 +134,11 @@ class Exchange:
         if self.started and not self.status_sent and self.handler_task is not None:
             self.handler_task.cancel()
 
-    def _expire(self) -> None:
-        self.settle(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", ())
-        self.stop_handler()
+    def expire(self) -> None:
+        """End the call because its time is up, and stop the handler."""
+        if self.code is None:
+            self.settle(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", ())
+            self.stop_handler()
 
     def _run_callbacks(self) -> None:
         callbacks, self._callbacks = self._callbacks or [], None

@@ -16,6 +16,7 @@ from grpc._cython import cygrpc
 from kit.inprocess.exchange import CANCELLED, OK, Exchange
 from kit.inprocess.metadata import Entries
 from kit.inprocess.pipe import Pipe
+from kit.inprocess.underway import CallsUnderWay
 
 if TYPE_CHECKING:
     from kit.inprocess.server import InProcessServer
@@ -29,7 +30,7 @@ class Wire(Exchange):
     def __init__(
         self,
         server: InProcessServer,
-        siblings: set[Exchange],
+        siblings: CallsUnderWay,
         method: str,
         loop: asyncio.AbstractEventLoop,
         deadline: float | None,

@@ -72,6 +72,26 @@ async def test_a_call_that_is_over_leaves_nothing_for_the_search_for_garbage(pee
         gc.enable()
 
 
+async def test_each_call_ends_at_its_own_deadline_whichever_began_first(peer: Peer):
+    asked: list[str] = []
+
+    async def never(request: bytes, _context: Any) -> bytes:
+        asked.append(request.decode())
+        await asyncio.Event().wait()
+        return request
+
+    do = peer.serve("unary_unary", never)
+    ended: list[str] = []
+    calls = {}
+    for name, timeout in {"last": 60, "third": 0.3, "first": 0.1, "second": 0.2}.items():
+        calls[name] = do(name.encode(), timeout=timeout)
+        calls[name].add_done_callback(lambda _call, name=name: ended.append(name))
+    assert await calls["third"].code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert (ended, len(asked)) == (["first", "second", "third"], 4)
+    assert not calls["last"].done()
+    calls["last"].cancel()
+
+
 @pytest.mark.parametrize("how", ["break", "forget"])
 async def test_a_stream_that_nobody_reads_any_more_ends(peer: Peer, how: str):
     ended = asyncio.Event()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -64,13 +63,19 @@ class RunsApi:
             CommandFailed: it cannot be read, or is refused.
         """
         try:
-            content = await asyncio.to_thread(path.read_bytes)
+            content = path.open("rb")
         except OSError as error:
             raise CommandFailed(f"{path} cannot be read: {error.strerror}") from error
-        form = aiohttp.FormData()
-        form.add_field("purpose", "assistants")
-        form.add_field("file", content, filename=path.name)
-        return _named(await self._ask("POST", f"{_BASE}/files", data=form), "id")
+        with content:
+            form = aiohttp.FormData()
+            form.add_field("purpose", "assistants")
+            form.add_field("file", content, filename=path.name)
+            try:
+                return _named(await self._ask("POST", f"{_BASE}/files", data=form), "id")
+            except Refused as refusal:
+                if not refusal.code.startswith("FILE_"):
+                    raise
+                raise Refused(f"{path}: {refusal.message}", refusal.advice, refusal.code) from refusal
 
     async def start(self, options: RunOptions, file_ids: list[str]) -> str:
         """Begin a run, and return its id.

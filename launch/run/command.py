@@ -31,7 +31,10 @@ def run_prompt(
     model: Annotated[str | None, typer.Option(help="Id of the model; see GET /api/v1/models.")] = None,
     agents: Annotated[int | None, typer.Option(min=1, max=16, help="How many agents.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Credits that it may spend.")] = None,
-    file: Annotated[list[Path] | None, typer.Option(help="A file that the agents may read; may be repeated.")] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="A text, CSV, JSON, PDF or image for the agents, at most 10 MiB; may be repeated."),
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Directory of a `piecework up`: its address and key.")] = None,
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Address of the gateway.")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="Key of an operator.")] = None,

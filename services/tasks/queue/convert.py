@@ -162,35 +162,32 @@ def to_task_type(task_type: TaskType) -> pb.TaskType:
     )
 
 
-def to_task(item: WorkItem) -> pb.Task:
-    """Return the work item of a task as a message."""
+def write_task(message: pb.Task, item: WorkItem) -> None:
+    """Write the work item of a task into `message`."""
     payload = item.payload
-    message = pb.Task(
-        id=item.id,
-        project_id=item.queue.removeprefix(QUEUE_PREFIX),
-        type_id=payload["type_id"],
-        type_name=payload["type_name"],
-        description=payload["description"],
-        instructions=payload["instructions"],
-        variables=payload["variables"],
-        batch_id=item.batch or "",
-        state=STATES[item.state],
-        retry_count=item.failures,
-        max_retries=item.max_attempts - 1,
-        result=item.result or "",
-        outputs_json=item.outputs_json or "",
-    )
+    message.id = item.id
+    message.project_id = item.queue.removeprefix(QUEUE_PREFIX)
+    message.type_id = payload["type_id"]
+    message.type_name = payload["type_name"]
+    message.description = payload["description"]
+    message.instructions = payload["instructions"]
+    message.variables.update(payload["variables"])
+    message.batch_id = item.batch or ""
+    message.state = STATES[item.state]
     if item.lease:
         write_lease(message.lease, item.lease)
     for attempt in item.attempts:
         write_attempt(message.attempts.add(), attempt)
     if item.attempts:
         write_timestamp(message.assigned_at, item.attempts[-1].started_at)
+    message.retry_count = item.failures
+    message.max_retries = item.max_attempts - 1
+    message.result = item.result or ""
+    message.outputs_json = item.outputs_json or ""
     write_timestamp(message.created_at, item.created_at)
     write_timestamp(message.updated_at, item.updated_at)
     if item.ended_at:
         write_timestamp(message.ended_at, item.ended_at)
-    return message
 
 
 def to_active_agent(item: WorkItem) -> pb.ActiveAgent:

@@ -12,7 +12,7 @@ from piecework.tasks.v1 import queue_pb2, work_pb2
 
 from kit.errors import InvalidInput, NotFound
 from kit.timestamps import from_duration, from_timestamp
-from services.tasks.queue.convert import from_claim, from_config, from_new_type, from_task_changes, to_task
+from services.tasks.queue.convert import from_claim, from_config, from_new_type, from_task_changes, write_task
 from services.tasks.work.convert import from_failure, from_new_item, to_outcome, write_item
 from services.tasks.work.model import COMPLETED, WorkItem
 from services.tasks.work.service import DEFAULT_LEASE_MS, DEFAULT_PRIORITY
@@ -26,6 +26,12 @@ PAYLOAD = {
     "instructions": "i",
     "variables": {"a": "1"},
 }
+
+
+def _task(item: WorkItem) -> queue_pb2.Task:
+    message = queue_pb2.Task()
+    write_task(message, item)
+    return message
 
 
 def _message(item: WorkItem) -> work_pb2.WorkItem:
@@ -59,13 +65,13 @@ def test_payloads_of_clients_stay_text_and_those_of_features_become_it() -> None
 
 def test_a_task_shows_its_item() -> None:
     leased = hand_out(make_item(queue="project:p", payload=PAYLOAD, max_attempts=4), "a", NOW, seat=True).after
-    task = to_task(leased)
+    task = _task(leased)
     assert (task.project_id, task.type_id, task.type_name, task.max_retries) == ("p", "t", "audit", 3)
     assert (task.lease.holder, task.lease.token) == ("a", 1)
     assert from_timestamp(task.assigned_at) == NOW
     done = end(leased, Claim(), Ending(COMPLETED, "r", '{"x":1}'), NOW + timedelta(seconds=1))
     assert done is not None
-    shown = to_task(done.after)
+    shown = _task(done.after)
     assert not shown.HasField("lease")
     assert (shown.result, shown.outputs_json) == ("r", '{"x":1}')
     assert from_timestamp(shown.assigned_at) == NOW

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from piecework.tasks.v1 import queue_pb2
 
-from services.tasks.queue.convert import to_task
+from services.tasks.queue.convert import write_task
 from services.tasks.work.model import COMPLETED, FAILED
 from services.tasks.work.steps import Claim, Ending, end, hand_out
 from services.tasks.work.weight import Budget, weight
@@ -31,7 +32,9 @@ def test_a_message_is_not_larger_than_its_weight(
         ended = end(hand_out(item, "a", NOW, seat=True).after, Claim(), Ending(outcome, result), NOW)
         assert ended is not None
         item = ended.after
-    assert to_task(item).ByteSize() <= weight(item)
+    message = queue_pb2.Task()
+    write_task(message, item)
+    assert message.ByteSize() <= weight(item)
 
 
 def test_a_budget_is_spent_once() -> None:

@@ -8,7 +8,7 @@ from piecework.tasks.v1 import queue_pb2 as pb
 
 from kit.idempotency_key import current_idempotency_key
 from kit.interceptors.caller import current_caller
-from services.tasks.queue.convert import from_new_task, from_task_changes, to_counts, to_task
+from services.tasks.queue.convert import from_new_task, from_task_changes, to_counts, write_task
 from services.tasks.work.convert import STATE_NAMES
 from services.tasks.work.views import ItemFilter
 
@@ -30,7 +30,9 @@ class TaskHandlers:
         task = await self._tasks.create(
             current_caller(), request.project_id, new, request.batch_id, current_idempotency_key()
         )
-        return pb.CreateTaskResponse(task=to_task(task))
+        response = pb.CreateTaskResponse()
+        write_task(response.task, task)
+        return response
 
     async def CreateTasks(self, request: pb.CreateTasksRequest, context: Context) -> pb.CreateTasksResponse:
         """Make many tasks."""
@@ -38,14 +40,18 @@ class TaskHandlers:
         tasks, errors = await self._tasks.create_many(
             current_caller(), request.project_id, new, request.batch_id, current_idempotency_key()
         )
-        return pb.CreateTasksResponse(
-            tasks=[to_task(task) for task in tasks],
-            errors=[pb.TaskError(index=index, reason=error.reason, message=error.message) for index, error in errors],
-        )
+        response = pb.CreateTasksResponse()
+        for task in tasks:
+            write_task(response.tasks.add(), task)
+        for index, error in errors:
+            response.errors.add(index=index, reason=error.reason, message=error.message)
+        return response
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> pb.GetTaskResponse:
         """Read a task."""
-        return pb.GetTaskResponse(task=to_task(await self._tasks.get(current_caller(), request.task_id)))
+        response = pb.GetTaskResponse()
+        write_task(response.task, await self._tasks.get(current_caller(), request.task_id))
+        return response
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         """List tasks."""
@@ -58,12 +64,17 @@ class TaskHandlers:
         )
         limit = request.limit if request.HasField("limit") else _PAGE
         tasks = await self._tasks.list_tasks(current_caller(), request.project_id, which, limit, request.offset)
-        return pb.ListTasksResponse(tasks=[to_task(task) for task in tasks])
+        response = pb.ListTasksResponse()
+        for task in tasks:
+            write_task(response.tasks.add(), task)
+        return response
 
     async def UpdateTask(self, request: pb.UpdateTaskRequest, context: Context) -> pb.UpdateTaskResponse:
         """Change a task."""
         task = await self._tasks.update(current_caller(), request.task_id, from_task_changes(request))
-        return pb.UpdateTaskResponse(task=to_task(task))
+        response = pb.UpdateTaskResponse()
+        write_task(response.task, task)
+        return response
 
     async def DeleteTask(self, request: pb.DeleteTaskRequest, context: Context) -> pb.DeleteTaskResponse:
         """Delete a task."""

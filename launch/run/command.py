@@ -78,21 +78,23 @@ async def _ask(options: RunOptions) -> None:
             state = await following
         finally:
             view.close()
-    _tell(state)
+    _tell(state, options.agents or 0)
 
 
-def _tell(state: dict[str, Any]) -> None:
+def _tell(state: dict[str, Any], wanted: int) -> None:
     """Print the answer, and on standard error what it took.
 
     Raises:
         CommandFailed: there is none.
     """
+    agents = len(state.get("agentStatuses", ()))
+    if 0 < agents < wanted:
+        err.print(f"{wanted} agents were asked for, and the plan allows {agents}", style="yellow")
     for warning in _warnings(state):
         err.print(warning, style="yellow", markup=False)
     spent = state.get("budgetUsage", {}).get("consumedCredits", 0)
     seconds = max(0, state.get("updatedAt", 0) - state.get("started", 0))
-    agents = len(state.get("agentStatuses", ()))
-    took = f"{agents} agents, {spent} credits, {seconds} s, {state['taskId']}"
+    took = f"{_counted(agents, 'agent')}, {_counted(spent, 'credit')}, {seconds} s, {state['taskId']}"
     if state["status"] == "completed":
         say(state["result"])
         err.print(took, style="dim", markup=False)
@@ -100,6 +102,10 @@ def _tell(state: dict[str, Any]) -> None:
     canceled = state["status"] == "canceled"
     reason = state.get("error") or "it did not complete"
     raise CommandFailed(reason, took, status=_CANCELED_STATUS if canceled else 1)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _text(prompt: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -80,6 +81,18 @@ async def test_the_mock_needs_no_budget_and_has_no_model(busy: Up) -> None:
     ended = await ask(busy, "x", "--model", "piecework/mock")
     assert ended.status == 2
     assert "--mock and --model" in ended.err
+
+
+async def test_fewer_agents_than_were_asked_for_are_told(busy: Up) -> None:
+    admin = ("admin", "--json", "--data-dir", busy.data_dir)
+    assert (await run(*admin, "operators", "create", "small")).status == 0
+    assert (await run(*admin, "plans", "set", "free", "--operator", "small", "--max-agents", "1")).status == 0
+    key = json.loads((await run(*admin, "keys", "create", "--operator", "small")).out)["key"]
+    ended = await run("run", "x", "--url", busy.gateway, "--key", key, "--mock", "--agents", "3")
+    assert ended.status == 0, ended.err
+    assert "3 agents were asked for, and the plan allows 1" in ended.err
+    assert "1 agent, 0 credits" in ended.err
+    assert "asked for" not in (await ask(busy, "x", "--agents", "3")).err
 
 
 async def test_a_run_that_fails(busy: Up) -> None:

@@ -203,7 +203,7 @@ async def test_the_id_of_a_project_is_enough_without_a_key(up: Up, board: Board)
     [
         (
             ("--project", "nowhere", "--agent", "a", "--", "cat"),
-            "there is no project nowhere (HTTP 404)\nProjects: demo",
+            "there is no project nowhere (HTTP 404)\nProjects: ",
         ),
         (("--project", " ", "--agent", "a", "--", "cat"), "the name of the project is empty"),
         (("--project", _NOBODYS, "--agent", "a", "--", "cat"), "piecework admin projects list"),

@@ -21,6 +21,8 @@ Document = TypeVar("Document", bound=Mapping[str, Any])
 
 _HISTORY_LOST_CODES = frozenset({260, 280, 286})  # InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost
 _REPLY_MARGIN_SECONDS = 10.0
+_GLANCE_SECONDS = 0.001  # the shortest wait that can be asked for
+_LOOK_SECONDS = 0.05
 
 
 class HistoryLost(Exception):
@@ -66,6 +68,8 @@ class Feed(Generic[Document]):
         self._cursor_id = 0
         self._collection = ""
         self._first: Batch[Document] | None = None
+        self._token: Document | None = None
+        self._quiet = False
 
     async def open(self, collection: str | None, pipeline: Sequence[Mapping[str, Any]]) -> None:
         """Open the stream on a collection, or on the whole database.
@@ -80,9 +84,14 @@ class Feed(Generic[Document]):
         }
         self._collection = "$cmd.aggregate" if collection is None else collection
         self._first = await self._request(command, "firstBatch")
+        self._token = self._first.token
 
     async def next(self) -> Batch[Document]:
-        """Return the next changes: at once when there are any, else after the awaiting time with none.
+        """Return the next changes: at once when there are any, else none after a while.
+
+        MongoDB wakes who waits for changes at every write to any of its databases, which costs it as much as a small
+        write. So a request waits there only when nothing at all was written since the last one; while somebody else
+        writes, this waits here and then looks again.
 
         Raises:
             HistoryLost: the place to resume from is gone.
@@ -97,9 +106,13 @@ class Feed(Generic[Document]):
             "getMore": self._cursor_id,
             "collection": self._collection,
             "batchSize": self._max_batch,
-            "maxTimeMS": int(self._await_seconds * 1000),
+            "maxTimeMS": int((self._await_seconds if self._quiet else _GLANCE_SECONDS) * 1000),
         }
-        return await self._request(command, "nextBatch")
+        batch = await self._request(command, "nextBatch")
+        self._quiet, self._token = batch.token == self._token, batch.token
+        if not self._quiet and not batch.documents:
+            await asyncio.sleep(_LOOK_SECONDS)
+        return batch
 
     async def close(self) -> None:
         """Free the cursor of the server; when that fails, it ends with its session."""
@@ -130,7 +143,7 @@ async def open_feed(
     pipeline: Sequence[Mapping[str, Any]],
     codec: CodecOptions[Document],
     *,
-    await_seconds: float = 10.0,
+    await_seconds: float = 2.0,
     max_batch: int = 1000,
 ) -> AsyncIterator[Feed[Document]]:
     """Open a change stream and close it at the end.
@@ -140,7 +153,7 @@ async def open_feed(
         collection: the collection to watch; None watches every collection of the database.
         pipeline: begins with `$changeStream`.
         codec: how to decode replies.
-        await_seconds: how long the server waits for a change before it answers with none.
+        await_seconds: how long the server waits for a change before it answers with none, while nobody writes.
         max_batch: the most changes in one reply.
 
     Raises:

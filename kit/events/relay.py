@@ -56,7 +56,7 @@ class EventRelay:
         retention: how long events are kept.
         max_batch: the most events in one write.
         pace_seconds: the least time between the starts of two batches; it grows with the batch, see `_pace`.
-        await_seconds: how long one request waits for changes; new ones are delivered at once.
+        await_seconds: how long one request waits for changes while nobody writes; new ones are delivered at once.
         checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
         tail: the tail of this process, which gets from here what it would otherwise read again.
@@ -72,7 +72,7 @@ class EventRelay:
         retention: timedelta = RETENTION,
         max_batch: int = 1000,
         pace_seconds: float = 0.02,
-        await_seconds: float = 10.0,
+        await_seconds: float = 2.0,
         checkpoint_seconds: float = 60.0,
         on_batch: Callable[[int], None] = lambda _: None,
         tail: EventTail | None = None,

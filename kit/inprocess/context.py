@@ -29,12 +29,12 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
     """
 
     __slots__ = (
+        "_aborted",
         "_callbacks",
         "_code",
         "_details",
         "_exchange",
         "_trailers",
-        "aborted",
         "deserializer",
         "serializer",
     )
@@ -43,7 +43,7 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
         self._exchange = exchange
         self.deserializer: Callable[[bytes], Any] | None = None
         self.serializer: Callable[[Any], bytes] | None = None
-        self.aborted: grpc.aio.AbortError | None = None
+        self._aborted = False
         self._code: Any = None
         self._details = ""
         self._trailers: Entries = ()
@@ -80,20 +80,20 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
         """End the call with an error."""
-        if self.aborted is not None:
+        if self._aborted:
             raise cygrpc.UsageError("Abort already called!")
         if not isinstance(trailing_metadata, tuple):
             kind = type(trailing_metadata).__name__
             raise TypeError(f"Argument 'trailing_metadata' has incorrect type (expected tuple, got {kind})")
         if as_status_code(code) is OK:
             raise ValueError("a call cannot be aborted with the status OK")
-        self.aborted = grpc.aio.AbortError("Locally aborted.")
+        self._aborted = True
         if trailing_metadata:
             self.set_trailing_metadata(trailing_metadata)
         self._details = details or self._details
         self._code = code
         self._exchange.complete(as_status_code(code), self._details, self._trailers)
-        raise self.aborted
+        raise _abort_error()
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         """End the call with an error."""
@@ -176,8 +176,8 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
             AbortError: the handler aborted the call.
             UsageError: the status has been sent.
         """
-        if self.aborted is not None:
-            raise self.aborted
+        if self._aborted:
+            raise _abort_error()
         if self._exchange.status_sent:
             raise cygrpc.UsageError("RPC already finished.")
 
@@ -191,7 +191,7 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
 
     def fail(self, error: Exception) -> None:
         """Send the status of a handler that raised `error`, unless it is the sign of its own abort."""
-        if error is self.aborted:
+        if self._aborted and isinstance(error, grpc.aio.AbortError):
             return
         method = self._exchange.method
         _log.error("Unexpected %s raised by the handler of %s", type(error).__name__, method, exc_info=error)
@@ -207,6 +207,11 @@ class HandlerContext(grpc.aio.ServicerContext[Any, Any]):
                 callback(self)
             except Exception:  # noqa: BLE001 - one callback may not keep the others from being told
                 _log.exception("Error in callback for method [%s]", self._exchange.method)
+
+
+def _abort_error() -> grpc.aio.AbortError:
+    # A new one each time: kept by the context, to which its traceback leads back, it would await a collection.
+    return grpc.aio.AbortError("Locally aborted.")
 
 
 def as_status_code(code: Any) -> grpc.StatusCode:

@@ -66,14 +66,13 @@ class AccessInterceptor(MethodInterceptor):
 
         async def recorded(request: Any, context: Any) -> Any:
             started = record.begin()
-            error: BaseException | None = None
             try:
-                return await behaviour(request, context)
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
+                response = await behaviour(request, context)
+            except BaseException as error:
                 record.end(started, context, error)
+                raise
+            record.end(started, context, None)
+            return response
 
         return recorded
 
@@ -83,16 +82,14 @@ class AccessInterceptor(MethodInterceptor):
 
         async def recorded(request: Any, context: Any) -> Any:
             started = record.begin()
-            error: BaseException | None = None
             try:
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
+            except BaseException as error:
                 record.end(started, context, error)
+                raise
+            record.end(started, context, None)
 
         return recorded
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import random
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
+from prometheus_client import CollectorRegistry
 
+from kit.errors import NotFound
 from kit.inprocess import InProcessChannel, InProcessServer
+from kit.interceptors.access import AccessInterceptor, RpcMetrics
+from kit.interceptors.errors import ErrorsInterceptor
 
 
 class Peer:
     """A server of raw bytes whose behaviour a test sets, and a channel to it."""
 
-    def __init__(self) -> None:
-        self.server = InProcessServer()
+    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
+        self.server = InProcessServer(interceptors)
         self.channel: Any = InProcessChannel(self.server)
 
     def serve(self, kind: str, behaviour: Any) -> Any:
@@ -54,22 +59,29 @@ async def test_before_the_start_nobody_answers():
     await peer.channel.close()
 
 
-async def test_a_call_that_is_over_leaves_nothing_for_the_search_for_garbage(peer: Peer):
+@pytest.mark.parametrize("how", ["answered", "refused"])
+async def test_a_call_that_is_over_leaves_nothing_for_the_search_for_garbage(how: str):
     serving: ContextVar[Any] = ContextVar("serving")
     served: list[weakref.ref[Any]] = []
 
     async def remember(request: bytes, context: Any) -> bytes:
         serving.set(context)  # as interceptors do, so that the task of the handler leads back to its call
         served.append(weakref.ref(context))
+        if how == "refused":
+            raise NotFound("GONE", "gone")
         return request
 
+    peer = Peer([AccessInterceptor(RpcMetrics(CollectorRegistry())), ErrorsInterceptor()])
+    await peer.server.start()
     do = peer.serve("unary_unary", remember)
     gc.disable()
     try:
-        await do(b"x")
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await do(b"x")
         assert served[0]() is None
     finally:
         gc.enable()
+    await peer.channel.close()
 
 
 async def test_each_call_ends_at_its_own_deadline_whichever_began_first(peer: Peer):

@@ -40,6 +40,53 @@ async def test_callers_of_one_turn_share_a_write() -> None:
     assert writer.batches == [[0, 1, 2, 3, 4]]
 
 
+async def after(turns: int, combiner: Combiner[int, int], item: int) -> int:
+    """Submit an item some turns of the loop later."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return await combiner.submit(item)
+
+
+async def test_callers_on_their_way_join() -> None:
+    writer = Writer()
+    combiner = Combiner(writer)
+    assert await asyncio.gather(*(after(3 * item, combiner, item) for item in range(3))) == [0, 10, 20]
+    assert writer.batches == [[0, 1, 2]]
+
+
+async def test_a_full_batch_waits_for_nobody() -> None:
+    writer = Writer(held=True)
+    combiner = Combiner(writer, max_batch=2)
+    tasks = [asyncio.create_task(after(turns, combiner, turns)) for turns in (0, 0, 4)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert writer.batches == [[0, 0]]
+    writer.go.set()
+    assert await asyncio.gather(*tasks) == [0, 0, 40]
+
+
+async def test_who_comes_while_the_others_gather_starts_no_write_of_his_own() -> None:
+    writer = Writer(held=True)
+    combiner = Combiner(writer, max_parallel=3)
+    tasks = [asyncio.create_task(after(turns, combiner, turns)) for turns in (0, 1, 5)]
+    await writer.begun.wait()
+    writer.go.set()
+    assert await asyncio.gather(*tasks) == [0, 10, 50]
+    assert writer.batches == [[0, 1, 5]]
+
+
+async def test_a_writer_that_is_cancelled_while_it_gathers_leaves_its_items_to_the_next() -> None:
+    combiner = Combiner(Writer())
+    before = asyncio.all_tasks()
+    call = asyncio.create_task(combiner.submit(1))
+    await asyncio.sleep(0)
+    (writer,) = asyncio.all_tasks() - before - {call}
+    writer.cancel()
+    async with asyncio.timeout(5):
+        assert await call == 10
+        assert await combiner.submit(2) == 20
+
+
 async def test_a_batch_is_what_waited_while_the_last_was_written() -> None:
     writer = Writer(held=True)
     combiner = Combiner(writer)

@@ -69,7 +69,7 @@ class Feed(Generic[Document]):
         self._collection = ""
         self._first: Batch[Document] | None = None
         self._token: Document | None = None
-        self._quiet = False
+        self._others_write = False
 
     async def open(self, collection: str | None, pipeline: Sequence[Mapping[str, Any]]) -> None:
         """Open the stream on a collection, or on the whole database.
@@ -90,8 +90,7 @@ class Feed(Generic[Document]):
         """Return the next changes: at once when there are any, else none after a while.
 
         MongoDB wakes who waits for changes at every write to any of its databases, which costs it as much as a small
-        write. So a request waits there only when nothing at all was written since the last one; while somebody else
-        writes, this waits here and then looks again.
+        write. So once a request has waited in vain while others wrote, this waits here and now and then takes a look.
 
         Raises:
             HistoryLost: the place to resume from is gone.
@@ -106,11 +105,12 @@ class Feed(Generic[Document]):
             "getMore": self._cursor_id,
             "collection": self._collection,
             "batchSize": self._max_batch,
-            "maxTimeMS": int((self._await_seconds if self._quiet else _GLANCE_SECONDS) * 1000),
+            "maxTimeMS": int((_GLANCE_SECONDS if self._others_write else self._await_seconds) * 1000),
         }
         batch = await self._request(command, "nextBatch")
-        self._quiet, self._token = batch.token == self._token, batch.token
-        if not self._quiet and not batch.documents:
+        self._others_write = not batch.documents and batch.token != self._token
+        self._token = batch.token
+        if self._others_write:
             await asyncio.sleep(_LOOK_SECONDS)
         return batch
 
@@ -153,7 +153,7 @@ async def open_feed(
         collection: the collection to watch; None watches every collection of the database.
         pipeline: begins with `$changeStream`.
         codec: how to decode replies.
-        await_seconds: how long the server waits for a change before it answers with none, while nobody writes.
+        await_seconds: how long the server waits for a change before it answers with none, see `Feed.next`.
         max_batch: the most changes in one reply.
 
     Raises:

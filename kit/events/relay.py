@@ -56,7 +56,7 @@ class EventRelay:
         retention: how long events are kept.
         max_batch: the most events in one write.
         pace_seconds: the least time between the starts of two batches; it grows with the batch, see `_pace`.
-        await_seconds: how long one request waits for changes while nobody writes; new ones are delivered at once.
+        await_seconds: how long one request waits for changes; new ones are delivered at once, see `Feed.next`.
         checkpoint_seconds: how often the place is stored while there are no events.
         on_batch: is told the number of events of every batch written, for metrics.
         tail: the tail of this process, which gets from here what it would otherwise read again.

@@ -1,4 +1,4 @@
-"""How a change stream is read: patiently while nobody writes, now and then while somebody else does."""
+"""How a change stream is read: patiently, and now and then only while others write."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def others_writing(database: Database) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_feed_waits_at_the_server_only_while_nobody_writes(database: Database, mongodb_uri: str) -> None:
+async def test_a_feed_waits_at_the_server_unless_only_others_write(database: Database, mongodb_uri: str) -> None:
     await database["watched"].insert_one({"_id": 0})
 
     async with (

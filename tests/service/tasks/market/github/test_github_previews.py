@@ -6,15 +6,18 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 from piecework.tasks.v1 import market_pb2 as pb
 
 from kit.errors import NotFound, PermissionDenied, Unavailable, WrongState
 from services.tasks.market.deploy.vercel import VercelDeployer
+from services.tasks.market.records import DEPLOY_READY, DEPLOYING, Deployment
+from services.tasks.market.store.deployments import DeploymentStore
 from tests.service.hosting import refused
 from tests.service.tasks.market.delivery import Job
-from tests.service.tasks.market.github.hands import hand_in, newest, status, sync
+from tests.service.tasks.market.github.hands import REPOSITORY, hand_in, newest, status, sync
 from tests.service.tasks.market.github.outside import Outside
 
 
@@ -108,6 +111,17 @@ async def test_how_the_old_one_stands_says_nothing_of_one_that_is_being_asked_fo
     job.market.pass_time(minutes=3)
     assert (await status(job)).status == pb.DEPLOY_STATUS_READY
     assert (await sync(job)).status == pb.DEPLOY_STATUS_DEPLOYING
+
+
+async def test_what_was_seen_before_it_was_asked_for_again_changes_nothing(job: Job, outside: Outside) -> None:
+    handed_in = await hand_in(job)
+    store = DeploymentStore(job.market.database)
+    seen = Deployment(DEPLOYING, REPOSITORY, deployment_id=newest(outside))
+    asking = msgspec.structs.replace(seen, asked_at=job.market.clock.now())
+    ready = msgspec.structs.replace(seen, status=DEPLOY_READY)
+    assert await store.change(handed_in.id, seen, asking)
+    assert not await store.change(handed_in.id, seen, ready)
+    assert await store.change(handed_in.id, asking, ready)
 
 
 async def test_there_may_be_nothing_to_look_at(job: Job) -> None:

@@ -133,7 +133,7 @@ async def test_a_restart_of_the_platform_is_lived_through(memory_dir: Path) -> N
 async def test_what_is_refused(busy: Up, memory_dir: Path) -> None:
     (memory_dir / "empty.txt").touch()
     for arguments, reason in (
-        (("x", "--model", "nothing"), 'model "nothing" is not available (HTTP 400)\nModels: piecework/mock, '),
+        (("x", "--model", "nothing"), 'model "nothing" is not available (HTTP 400)\nModels: piecework/mock'),
         (("x", "--file", str(memory_dir / "none")), "cannot be read"),
         (("x", "--file", str(memory_dir)), "cannot be read: Is a directory"),
         (("x", "--file", str(memory_dir / "empty.txt")), "empty.txt: Uploaded file is empty (HTTP 400)"),

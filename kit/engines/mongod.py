@@ -15,14 +15,6 @@ _EXIT_PORT_TAKEN = 48
 _TRANSACTION_SECONDS = 5
 _EXIT_DIRECTORY_IN_USE = 100
 _ATTEMPTS = 5
-_STORAGE = (
-    # The default journal files are a hundred megabytes each, twice: much for a laptop, more for memory.
-    "log=(file_max=16MB,prealloc=false)",
-    # Changed pages wait in the cache for the checkpoint of the minute; the journal has what they hold. By default they
-    # are written as soon as they take a twentieth of the cache, which of a small one means: after every few changes.
-    "eviction_dirty_target=40",
-    "eviction_dirty_trigger=60",
-)
 
 
 class MongodEngine:
@@ -185,7 +177,8 @@ class MongodEngine:
             *("--quiet", "--logpath", str(self._process.log), "--logappend"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--oplogSize", str(self._oplog_mb)),
             *("--networkMessageCompressors", "disabled"),
-            *("--wiredTigerEngineConfigString", ",".join(_STORAGE)),
+            # The default journal files are a hundred megabytes each, twice: much for a laptop, more for memory.
+            *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
             *(part for name, value in parameters.items() for part in ("--setParameter", f"{name}={value}")),
             *self._extra,
         ]

@@ -21,7 +21,7 @@ from services.tasks.queue.model import (
 )
 from services.tasks.queue.service.projects import ProjectStats
 from services.tasks.queue.service.types import NewTaskType
-from services.tasks.work.convert import STATES, json_object, write_attempt, write_lease
+from services.tasks.work.convert import STATES, json_object, write_history
 from services.tasks.work.model import COMPLETED, FAILED, WorkItem
 from services.tasks.work.steps import Claim, Ending
 from services.tasks.work.views import Counts
@@ -174,20 +174,11 @@ def write_task(message: pb.Task, item: WorkItem) -> None:
     message.variables.update(payload["variables"])
     message.batch_id = item.batch or ""
     message.state = STATES[item.state]
-    if item.lease:
-        write_lease(message.lease, item.lease)
-    for attempt in item.attempts:
-        write_attempt(message.attempts.add(), attempt)
     if item.attempts:
         write_timestamp(message.assigned_at, item.attempts[-1].started_at)
     message.retry_count = item.failures
     message.max_retries = item.max_attempts - 1
-    message.result = item.result or ""
-    message.outputs_json = item.outputs_json or ""
-    write_timestamp(message.created_at, item.created_at)
-    write_timestamp(message.updated_at, item.updated_at)
-    if item.ended_at:
-        write_timestamp(message.ended_at, item.ended_at)
+    write_history(message, item)
 
 
 def to_active_agent(item: WorkItem) -> pb.ActiveAgent:

@@ -115,9 +115,15 @@ def write_item(message: pb.WorkItem, item: WorkItem) -> None:
     message.failures = item.failures
     message.max_attempts = item.max_attempts
     write_milliseconds(message.lease_duration, item.lease_ms)
+    message.payload_json = _payload_json(item)
+    write_history(message, item)
+    message.version = item.version
+
+
+def write_history(message: Any, item: WorkItem) -> None:
+    """Write what has become of an item so far into `message`, which calls these things as `WorkItem` does."""
     if item.lease:
         write_lease(message.lease, item.lease)
-    message.payload_json = _payload_json(item)
     for attempt in item.attempts:
         write_attempt(message.attempts.add(), attempt)
     message.result = item.result or ""
@@ -126,7 +132,6 @@ def write_item(message: pb.WorkItem, item: WorkItem) -> None:
     write_timestamp(message.updated_at, item.updated_at)
     if item.ended_at:
         write_timestamp(message.ended_at, item.ended_at)
-    message.version = item.version
 
 
 def _payload_json(item: WorkItem) -> str:
